@@ -1,0 +1,235 @@
+// Health checks of active services (R24-R27): when each runs, how many at once, and which results count.
+// One deadline per checked service in the engine's one structure; a pulse while checks are in flight tells when the host
+// itself was stalled. What a verdict does to the service is the reconciler's.
+
+import pLimit from 'p-limit'
+import { KeelsonError } from '../errors.js'
+import { jittered } from '../kernel/backoff.js'
+import { judge, resultOf, type Verdict } from '../kernel/health.js'
+import { show } from '../kernel/validate.js'
+import type { CheckContext, HealthStatus } from '../service.js'
+import type { Bucket, Deadlines, Timed } from './deadlines.js'
+import type { Clock, Random } from './ports.js'
+import type { Record } from './record.js'
+import { isThenable } from './subscribers.js'
+
+export interface ChecksHost {
+  readonly clock: Clock
+  readonly random: Random
+  readonly limit: number
+  readonly deadlines: Deadlines
+  post(input: () => void): void
+  enter(hook: () => void): void
+  /** The verdict on an active service has changed; `thrown` is what the last check failed with, if it threw. */
+  judged(record: Record, health: HealthStatus, thrown: readonly [] | readonly [unknown]): void
+}
+
+type Thrown = readonly [] | readonly [unknown]
+
+export class Checks {
+  readonly #host: ChecksHost
+  readonly #limit: ReturnType<typeof pLimit>
+  readonly #checks = new Map<Record, Check>()
+  readonly #pulse: Pulse
+
+  constructor(host: ChecksHost) {
+    this.#host = host
+    this.#limit = pLimit(host.limit)
+    this.#pulse = new Pulse(host.clock, host.deadlines)
+  }
+
+  /** Begins to check a service that has become active. */
+  begin(record: Record): void {
+    const check = this.#of(record)
+    const grace = record.settings.healthCheck.startGrace
+    if (grace > 0) this.#host.deadlines.arm(check, this.#host.clock.now() + grace)
+    else this.#host.enter(() => this.#run(check, undefined))
+  }
+
+  /** Ends the checks of an epoch; nothing waits for one in flight, and its result is dropped. */
+  end(record: Record): void {
+    const check = this.#checks.get(record)
+    if (check === undefined) return
+    this.#checks.delete(record)
+    this.#host.deadlines.disarm(check)
+    this.#pulse.leave(check)
+    this.#release(check)
+    check.over = true
+  }
+
+  /** A health that a service told of itself (R36). */
+  reported(record: Record, epoch: number, result: HealthStatus): void {
+    if (record.active && record.current?.epoch === epoch) this.#judge(this.#of(record), result, [])
+  }
+
+  #of(record: Record): Check {
+    let check = this.#checks.get(record)
+    if (check === undefined) {
+      check = new Check(record, (due) => this.#host.post(() => this.#due(due)))
+      this.#checks.set(record, check)
+    }
+    return check
+  }
+
+  /** What is in flight holds a place no longer and is told to end. */
+  #release(check: Check): void {
+    check.free?.()
+    check.free = undefined
+    const { controller } = check
+    check.controller = undefined
+    if (controller !== undefined) this.#host.enter(() => controller.abort(new KeelsonError('CANCELLED', `service '${check.record.name}' - the time of its check is over`)))
+  }
+
+  #due(check: Check): void {
+    if (check.over) return
+    if (check.bucket !== undefined) return // armed anew meanwhile
+    if (!check.inFlight) {
+      void this.#limit(() => new Promise<void>((free) => (check.over ? free() : this.#host.enter(() => this.#run(check, free)))))
+      return
+    }
+    // Its timeout has passed, or one more interval of hanging.
+    const { interval } = check.record.settings.healthCheck
+    this.#pulse.look()
+    check.hung = true
+    this.#release(check)
+    this.#host.deadlines.arm(check, this.#host.clock.now() + this.#jittered(interval))
+    if (!check.void) this.#judge(check, 'unhealthy', [new KeelsonError('UNHEALTHY', `service '${check.record.name}' - its check hangs since ${Math.round(this.#host.clock.now() - check.began)} ms`)])
+  }
+
+  /** Enters the check hook. The first of an epoch has no place among the limited ones to give back. */
+  #run(check: Check, free: (() => void) | undefined): void {
+    const { core, current } = check.record
+    if (check.over || check.inFlight || core === undefined || current === undefined) return free?.()
+    const { timeout } = check.record.settings.healthCheck
+    check.free = free
+    check.inFlight = true
+    check.void = check.hung = false
+    check.began = this.#host.clock.now()
+    const context: CheckContext = {
+      epoch: current.epoch,
+      get signal() {
+        if (check.controller === undefined) check.controller = new AbortController()
+        return check.controller.signal
+      },
+    }
+    const settled = (answer: unknown, ...thrown: Thrown): void => this.#host.post(() => this.#settled(check, answer, thrown))
+    this.#pulse.enter(check, timeout)
+    try {
+      const answer = core.table.check(core.service, context)
+      if (!isThenable(answer)) return settled(answer)
+      answer.then(
+        (value) => settled(value),
+        (error: unknown) => settled('unhealthy', error),
+      )
+    } catch (error) {
+      return settled('unhealthy', error)
+    }
+    this.#host.deadlines.arm(check, check.began + timeout)
+  }
+
+  #settled(check: Check, answer: unknown, thrown: Thrown): void {
+    if (check.over || !check.inFlight) return
+    this.#pulse.look()
+    this.#pulse.leave(check)
+    check.inFlight = false
+    check.controller = undefined
+    this.#release(check)
+    const result = resultOf(answer)
+    if (!check.hung && !check.void) {
+      if (result === undefined) this.#judge(check, 'unhealthy', [new TypeError(`a check answers a health, true or false, not ${show(answer)}`)])
+      else this.#judge(check, result, thrown)
+    }
+    if (check.over) return
+    const { interval } = check.record.settings.healthCheck
+    const wait = check.verdict.health === 'checking' ? Math.min(interval, 1_000) : interval
+    this.#host.deadlines.arm(check, this.#host.clock.now() + this.#jittered(wait))
+  }
+
+  #jittered(interval: number): number {
+    return jittered(interval, 0.1, this.#host.random())
+  }
+
+  #judge(check: Check, result: HealthStatus, thrown: Thrown): void {
+    const { record } = check
+    const before = check.verdict.health
+    check.verdict = judge(record.settings.healthCheck, check.verdict, result)
+    if (check.verdict.health !== before) this.#host.judged(record, check.verdict.health, thrown)
+  }
+}
+
+/** The checks of one epoch. */
+class Check implements Timed {
+  readonly record: Record
+  readonly #onDue: (check: Check) => void
+  bucket: Bucket | undefined = undefined
+  slot = 0
+  verdict: Verdict
+  inFlight = false
+  began = 0
+  /** The host was stalled in its window: whatever it says does not count (R26). */
+  void = false
+  /** Its timeout has passed: it has counted as failed, and does so again with each interval. */
+  hung = false
+  over = false
+  free: (() => void) | undefined = undefined
+  controller: AbortController | undefined = undefined
+
+  constructor(record: Record, onDue: (check: Check) => void) {
+    this.record = record
+    this.#onDue = onDue
+    this.verdict = { health: record.health, row: 0 }
+  }
+
+  due(): void {
+    this.#onDue(this)
+  }
+}
+
+/** Notices stalls of the host while checks are in flight: a pulse that comes late tells by how much (R26). */
+class Pulse implements Timed {
+  bucket: Bucket | undefined = undefined
+  slot = 0
+  readonly #clock: Clock
+  readonly #deadlines: Deadlines
+  readonly #watched = new Map<Check, number>()
+  #period = Number.POSITIVE_INFINITY
+  #at = 0
+
+  constructor(clock: Clock, deadlines: Deadlines) {
+    this.#clock = clock
+    this.#deadlines = deadlines
+  }
+
+  /** A check goes in flight: stalls of more than a quarter of its timeout make it void. */
+  enter(check: Check, timeout: number): void {
+    if (this.#watched.size > 0) this.look()
+    this.#watched.set(check, timeout / 4)
+    // A fiftieth of the timeout is exact enough for a quarter of it.
+    const period = Math.min(100, Math.max(1, timeout / 50))
+    if (this.#watched.size > 1 && period >= this.#period) return
+    this.#period = this.#watched.size > 1 ? Math.min(period, this.#period) : period
+    this.#beat()
+  }
+
+  leave(check: Check): void {
+    if (this.#watched.delete(check) && this.#watched.size === 0) this.#deadlines.disarm(this)
+  }
+
+  /** Looks how late the pulse is by now. */
+  look(): void {
+    if (this.#watched.size === 0) return
+    const late = this.#clock.now() - this.#at
+    if (late > 0) for (const [check, most] of this.#watched) if (late > most) check.void = true
+  }
+
+  due(): void {
+    this.look()
+    if (this.#watched.size > 0) this.#beat()
+  }
+
+  #beat(): void {
+    this.#at = Math.ceil(this.#clock.now() + this.#period)
+    this.#deadlines.arm(this, this.#at)
+  }
+}
+

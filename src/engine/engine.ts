@@ -1,0 +1,338 @@
+// An engine: one reconciler, one graph, and the operations under way on them. What Orchestrator and a service alone
+// are a façade of. Turns calls into operations, refuses what cannot be, hands out readings.
+
+import { KeelsonError } from '../errors.js'
+import type { EventMap, EventsOptions, EventType, OperationReport } from '../events.js'
+import type { Defaults } from '../kernel/settings.js'
+import type { CallOptions, Service, Unsubscribe } from '../service.js'
+import type { Keeper, ServiceCore } from './core.js'
+import type { EventStream } from './event-stream.js'
+import { coreOf } from './foreign.js'
+import type { Operation, OperationHost } from './operation.js'
+import { type OperationsHost, type Ports, Reconciler } from './reconciler.js'
+import type { Record } from './record.js'
+import { ReplaceOperation } from './replace.js'
+import { type OnFailure, StartOperation } from './start.js'
+import { StopOperation } from './stop.js'
+import { Topology } from './topology.js'
+import { View } from './view.js'
+import { who } from './writer.js'
+
+/** Options of calls that bring something up. */
+export interface StartCall extends CallOptions {
+  readonly onFailure?: OnFailure
+}
+
+export interface EngineOptions extends Ports {
+  readonly defaults: Defaults
+  readonly shutdownTimeout: number
+  readonly chained: boolean
+  readonly solo: boolean
+}
+
+export class Engine implements OperationHost, OperationsHost, Keeper {
+  readonly reconciler: Reconciler
+  readonly topology: Topology
+  readonly view: View
+  readonly shutdownTimeout: number
+  readonly solo: boolean
+  running = false
+  readonly shutdowns: Set<Operation> = new Set()
+  /** Told when a service ended of itself or gave up, and when everything is being stopped. */
+  readonly watchers: Set<() => void> = new Set()
+  #touched = new Set<Operation>()
+  #finished: Operation[] = []
+  #id = 0
+  #closed = false
+
+  constructor(options: EngineOptions) {
+    this.shutdownTimeout = options.shutdownTimeout
+    this.solo = options.solo
+    this.reconciler = new Reconciler(options, this)
+    this.topology = new Topology(
+      { keeper: this, defaults: options.defaults, chained: options.chained, due: (record) => this.reconciler.due(record) },
+      () => this.reconciler.neighbours,
+    )
+    this.view = new View(this.topology, options.clock, () => this.reconciler.log.seq)
+  }
+
+  get seq(): number {
+    return this.reconciler.log.seq
+  }
+
+  // Calls
+
+  start(options: StartCall = {}): Promise<OperationReport> {
+    return this.#call(options, () => this.#starting('start', undefined, { onFailure: 'rollback', ...options }), false)
+  }
+
+  startService(name: string, options: StartCall = {}): Promise<OperationReport> {
+    return this.#single('start', name, options)
+  }
+
+  restartService(name: string, options: StartCall = {}): Promise<OperationReport> {
+    return this.#single('restart', name, options)
+  }
+
+  stop(options: CallOptions = {}): Promise<OperationReport> {
+    return this.#call(options, () => this.#shutdown(options), false)
+  }
+
+  #shutdown({ timeout = this.shutdownTimeout, signal }: CallOptions): Operation {
+    this.running = false
+    const operation: Operation = new StopOperation(this, {
+      kind: 'stop',
+      target: undefined,
+      timeout,
+      signal,
+      targets: () => [...this.topology.records.values()],
+      mark: (record) => {
+        record.shut = true
+        record.completed = false
+      },
+    })
+    this.shutdowns.add(operation)
+    this.ended()
+    return operation
+  }
+
+  stopService(name: string, options: CallOptions = {}): Promise<OperationReport> {
+    return this.#call(options, () => {
+      const record = this.topology.find(name)
+      return new StopOperation(this, {
+        kind: 'stop',
+        target: name,
+        timeout: options.timeout ?? this.shutdownTimeout,
+        signal: options.signal,
+        targets: () => [record],
+        mark: (target) => {
+          target.manual = true
+        },
+      })
+    }, false)
+  }
+
+  /** Adds a service at once; the promise settles when its event is queued. */
+  register(service: Service): Promise<void> {
+    try {
+      this.add(service)
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    return Promise.resolve()
+  }
+
+  /** `register` without a promise; throws instead of rejecting. */
+  add(service: Service): void {
+    this.#refuseClosed('register')
+    const core = coreOf(service)
+    this.topology.admit(core)
+    const record = this.topology.add(core)
+    const { log, moment } = this.reconciler
+    moment.refresh()
+    record.since = moment.wall
+    const operation = { operation: 'register', target: record.name, id: ++this.#id } as const
+    const begin = log.publish('operation', 0, { ...operation, phase: 'begin' })
+    record.lastSeq = log.publish('registered', begin, who(record))
+    log.publish('operation', begin, { ...operation, phase: 'end', outcome: 'done' })
+    if (this.running) this.#adopt(record)
+  }
+
+  /** A service registered into a running orchestrator comes up by itself, with what it requires; clears nothing (R6). */
+  #adopt(record: Record): void {
+    const needed = record.dependents.some(({ from, spec }) => !spec.optional && from.desired)
+    if (!record.settings.autoStart && !needed) return
+    const raised = new Set([record])
+    for (const each of raised) {
+      if (each.active && each.wanted) continue
+      each.wanted = true
+      for (const { to, spec } of each.deps) if (!spec.optional && to.core !== undefined && !to.removing) raised.add(to)
+    }
+    this.reconciler.post(() => {
+      for (const each of raised) if (each.core !== undefined) this.reconciler.look(each, record.lastSeq)
+    })
+  }
+
+  unregister(name: string, cascade: boolean): Promise<void> {
+    const call = this.#call({}, () => {
+      const record = this.topology.find(name)
+      const all = this.#removal(record, cascade)
+      for (const each of all) each.removing = true
+      return new StopOperation(this, {
+        kind: 'unregister',
+        target: name,
+        timeout: this.shutdownTimeout,
+        signal: undefined,
+        targets: () => all,
+        mark: () => {},
+        done: () => {
+          for (const each of all) this.#remove(each)
+        },
+      })
+    }, false)
+    return call.then(() => {})
+  }
+
+  /** Removes a service at rest without dependents, at once. */
+  drop(name: string): void {
+    this.#refuseClosed('unregister')
+    const record = this.topology.find(name)
+    this.#removal(record, false)
+    if (record.isLive || record.phase !== 'idle' || record.desired)
+      throw new KeelsonError('SERVICE_IN_USE', `service '${name}' - is ${record.state}${record.desired ? ' and wanted up' : ''}; stop it first, or use the orchestrator's unregister()`)
+    record.removing = true
+    this.#remove(record)
+  }
+
+  /** What goes with `record`, deepest first; refuses if that is more than itself and not asked for. */
+  #removal(record: Record, cascade: boolean): Record[] {
+    const all = new Set([record])
+    for (const each of all) for (const dependent of this.topology.requiring(each)) if (!dependent.removing) all.add(dependent)
+    if (all.size > 1 && !cascade) {
+      const names = this.topology.requiring(record).map(({ name }) => `'${name}'`)
+      throw new KeelsonError('SERVICE_IN_USE', `service '${record.name}' - is required by ${names.join(', ')}; unregister these first, or pass { cascade: true }`)
+    }
+    const order: Record[] = []
+    const open = new Map<Record, number>()
+    for (const each of all) open.set(each, this.topology.requiring(each).filter((dependent) => all.has(dependent)).length)
+    const queue = [...all].filter((each) => open.get(each) === 0)
+    for (const each of queue) {
+      order.push(each)
+      for (const { to, spec } of each.deps) {
+        if (spec.optional || !all.has(to)) continue
+        const left = (open.get(to) ?? 0) - 1
+        open.set(to, left)
+        if (left === 0) queue.push(to)
+      }
+    }
+    return order
+  }
+
+  #remove(record: Record): void {
+    const { log, deadlines } = this.reconciler
+    if (this.topology.get(record.name) !== record) return
+    deadlines.disarm(record)
+    record.ticket = 0
+    log.publish('unregistered', record.lastSeq, who(record))
+    this.topology.remove(record)
+  }
+
+  replace(service: Service, options: CallOptions = {}): Promise<OperationReport> {
+    return this.#call(options, () => {
+      const core = coreOf(service)
+      const record = this.topology.find(core.name)
+      const subject = `service '${record.name}'`
+      if (core.keeper !== undefined && !core.keeper.solo) throw new KeelsonError('SERVICE_IN_USE', `${subject} - the replacement belongs to an orchestrator; pass one that is registered nowhere`)
+      if (core.service.state === 'starting' || core.service.state === 'stopping' || core.service.state === 'running' || core.service.state === 'connected')
+        throw new KeelsonError('SERVICE_IN_USE', `${subject} - the replacement is ${core.service.state}; pass one that is at rest`)
+      if (record.exchanging !== undefined) throw new KeelsonError('SERVICE_IN_USE', `${subject} - is being replaced; wait for that first`)
+      if ((core.declared.options.remote ?? false) !== record.settings.remote)
+        throw new KeelsonError('CONFIG_INVALID', `${subject}: remote is ${core.declared.options.remote ?? false}; a replacement cannot change it, unregister and register instead`)
+      this.topology.fits(record, core)
+      core.keeper = this
+      const { timeout = Number.POSITIVE_INFINITY, signal } = options
+      return new ReplaceOperation(this, { kind: 'replace', target: record.name, onFailure: 'rollback', timeout, signal }, record, core)
+    })
+  }
+
+  /** Stops, and refuses everything but reading from then on. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    await this.#shutdown({}).promise
+  }
+
+  #single(kind: 'start' | 'restart', name: string, options: StartCall): Promise<OperationReport> {
+    return this.#call(options, () => {
+      this.topology.find(name)
+      return this.#starting(kind, name, { onFailure: 'keep', ...options })
+    })
+  }
+
+  #starting(kind: 'start' | 'restart', target: string | undefined, { onFailure = 'rollback', timeout = Number.POSITIVE_INFINITY, signal }: StartCall): Operation {
+    return new StartOperation(this, { kind, target, onFailure, timeout, signal })
+  }
+
+  /** Refuses what cannot be, at once and with nothing changed; else makes the operation and gives its promise. */
+  #call(options: CallOptions, make: () => Operation, refusedWhileStopping = true): Promise<OperationReport> {
+    try {
+      this.#refuseClosed('it')
+      if (refusedWhileStopping && this.shutdowns.size > 0) throw new KeelsonError('CLOSED', 'the orchestrator is stopping; wait for stop(), or call start() for all')
+    } catch (error) {
+      return Promise.reject(error)
+    }
+    if (options.signal?.aborted === true) return Promise.reject(options.signal.reason)
+    try {
+      return make().promise
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  #refuseClosed(what: string): void {
+    if (this.#closed) throw new KeelsonError('CLOSED', `the orchestrator is disposed of; make a new one to ${what === 'it' ? 'call' : what}`)
+  }
+
+  // Subscriptions
+
+  on<Type extends EventType>(type: Type, listener: (event: EventMap[Type]) => unknown): Unsubscribe {
+    return this.reconciler.log.on(type, listener)
+  }
+
+  events(options: EventsOptions): EventStream {
+    return this.reconciler.log.stream(options)
+  }
+
+  // What operations and the reconciler ask for
+
+  nextId(): number {
+    return ++this.#id
+  }
+
+  touch(operation: Operation): void {
+    this.#touched.add(operation)
+  }
+
+  finish(operation: Operation): void {
+    this.#finished.push(operation)
+    if (operation.stage !== 'over') return
+    this.shutdowns.delete(operation)
+    this.reconciler.deadlines.awake(-1)
+  }
+
+  judge(): boolean {
+    if (this.#touched.size === 0) return false
+    const touched = this.#touched
+    this.#touched = new Set()
+    for (const operation of touched) operation.judge()
+    return true
+  }
+
+  settle(): void {
+    if (this.#finished.length === 0) return
+    const finished = this.#finished
+    this.#finished = []
+    for (const operation of finished) operation.publishEnd()
+    for (const operation of finished) operation.settle()
+  }
+
+  exchange(record: Record): void {
+    const { replacement, exchanging } = record
+    record.replacement = undefined
+    if (replacement === undefined) return
+    try {
+      this.topology.exchange(record, replacement)
+      exchanging?.exchanged()
+    } catch (error) {
+      exchanging?.notExchanged(error)
+    }
+  }
+
+  snapshot(): ReturnType<View['snapshot']> {
+    return this.view.snapshot()
+  }
+
+  ended(): void {
+    for (const watcher of this.watchers) watcher()
+  }
+}

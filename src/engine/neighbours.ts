@@ -1,0 +1,111 @@
+// What neighbours know of each other, kept on change (R45): which edges are open, who has settled, who still has an
+// instance. Tells a service's dependents when its facts change; decides nothing, only asks for a further look.
+
+import { Fact, leans } from '../kernel/edge.js'
+import type { Moment } from './ports.js'
+import type { Edge, Record } from './record.js'
+
+/** Asks the reconciler to look at a service again; `cause` is the event that gives reason to. */
+export type Look = (record: Record, cause: number) => void
+
+export class Neighbours {
+  readonly #moment: Moment
+  readonly #look: Look
+
+  constructor(moment: Moment, look: Look) {
+    this.#moment = moment
+    this.#look = look
+  }
+
+  /** Tells the dependents of `record`, and the operations that want it, what holds of it now. */
+  refresh(record: Record): void {
+    const facts = record.factsNow
+    const before = record.facts
+    if (facts !== before) {
+      record.facts = facts
+      for (const edge of record.dependents) this.#changed(edge, before, record.lastSeq)
+    }
+    if (record.claims.length === 0) return
+    const { ok } = record
+    for (const part of record.claims) {
+      const now = ok && (!record.active || record.epoch >= part.least)
+      if (now === part.ok) continue
+      part.ok = now
+      part.driver.changed(part)
+    }
+  }
+
+  #changed(edge: Edge, before: number, cause: number): void {
+    const { from, to } = edge
+    const opens = edge.opens()
+    if (opens !== edge.open) this.set(edge, opens, cause)
+    else if (!opens && from.state === 'waiting' && ((before ^ to.facts) & Fact.wanted) !== 0) this.time(edge)
+    this.settle(edge, cause)
+    if (!opens && from.claims.length > 0 && edge.hopeless) this.#look(from, cause)
+  }
+
+  /** Opens or closes an edge. */
+  set(edge: Edge, opens: boolean, cause: number): void {
+    const { from } = edge
+    edge.open = opens
+    if (opens) {
+      from.unmet--
+      if (edge.waitedSince >= 0) edge.waited += this.#moment.now - edge.waitedSince
+      edge.waitedSince = -1
+      from.gate = edge
+      if (from.unmet === 0 || from.failedWait === edge) this.#look(from, cause)
+      return
+    }
+    from.unmet++
+    if (from.phase === 'pending') {
+      if (from.state === 'waiting') this.time(edge)
+      this.#look(from, cause)
+    }
+  }
+
+  /** Begins the wait over a closed edge anew; it stands still while the dependency is not desired up. */
+  time(edge: Edge): void {
+    const { from, to, spec } = edge
+    if (edge.waitedSince < 0) edge.waitedSince = this.#moment.now
+    edge.deadline = to.desired ? this.#moment.now + spec.timeout : Number.POSITIVE_INFINITY
+    if (edge.deadline >= from.waitBy) return
+    from.waitBy = edge.deadline
+    this.#look(from, 0)
+  }
+
+  /** Keeps count of the edges over which a dependent waits for one that is not coming. */
+  settle(edge: Edge, cause: number): void {
+    const stuck = !edge.open && !edge.spec.optional && (edge.to.facts & Fact.settled) !== 0
+    if (stuck === edge.stuck) return
+    edge.stuck = stuck
+    const { from } = edge
+    from.stuck += stuck ? 1 : -1
+    if (from.stuck === (stuck ? 1 : 0) && from.state === 'waiting') this.#look(from, cause)
+  }
+
+  /** An instance of `record` has come up: those it depends on stop after it. */
+  entered(record: Record): void {
+    for (const { to, spec } of record.deps) {
+      to.live++
+      if (leans(spec)) to.leaning++
+    }
+  }
+
+  /** The instance of `record` is gone: those that waited for that may go on. */
+  left(record: Record): void {
+    for (const { to, spec } of record.deps) {
+      to.live--
+      if (leans(spec)) to.leaning--
+      if (to.ending && to.awaited === 0) this.#look(to, record.lastSeq)
+    }
+  }
+
+  /** `record` leaves its active phase, or is about to: those that lean on it stop (R13, R14). */
+  lost(record: Record, clean: boolean): void {
+    for (const { from, spec } of record.dependents) {
+      if (!from.isLive || from.lost || !leans(spec) || (clean && spec.condition === 'started')) continue
+      from.lost = true
+      this.#look(from, record.lastSeq)
+    }
+  }
+}

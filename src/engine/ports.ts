@@ -1,0 +1,58 @@
+// The only place where the engine meets the outside world: time, later tasks, randomness.
+// Everything else takes a Clock and a random source, so that a test or a simulator can supply its own.
+
+/** Time as the engine sees it. The default is the host's; `keelson/testing` has a virtual one. */
+export interface Clock {
+  /** Monotonic milliseconds. */
+  now(): number
+  /** Milliseconds since the Unix epoch. */
+  wall(): number
+  /** Calls back once, not before `ms` milliseconds have passed; `ms` is at most 2^31 - 1. */
+  setTimeout(callback: () => void, ms: number): unknown
+  clearTimeout(handle: unknown): void
+  /** Calls back in a later task of the host: how long turns yield (R45). */
+  defer(callback: () => void): void
+}
+
+/** A number from 0 inclusive to 1 exclusive. */
+export type Random = () => number
+
+/** The longest delay that a host timer takes. */
+export const LONGEST_TIMEOUT: number = 2 ** 31 - 1
+
+/** The host's own clock. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  setTimeout: (callback, ms) => setTimeout(callback, ms),
+  clearTimeout: (handle) => clearTimeout(handle as NodeJS.Timeout),
+  defer: (callback) => void setImmediate(callback),
+}
+
+/** The host's own randomness. */
+export const systemRandom: Random = () => Math.random()
+
+/** Lets a timer of the clock keep the process alive, or not, where the clock's handles know of such a thing (R46). */
+export function keepAlive(handle: unknown, alive: boolean): void {
+  if (typeof handle !== 'object' || handle === null) return
+  const timer = handle as { ref?: () => unknown; unref?: () => unknown }
+  if (alive) timer.ref?.()
+  else timer.unref?.()
+}
+
+/** The time of a slice of a turn, read once: what happens in it happens at one instant. */
+export class Moment {
+  now = 0
+  wall = 0
+  readonly #clock: Clock
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.refresh()
+  }
+
+  refresh(): void {
+    this.now = this.#clock.now()
+    this.wall = this.#clock.wall()
+  }
+}

@@ -1,0 +1,347 @@
+// The reconciler: brings every service closer to what is desired of it, looking at what is true now (R7).
+// Its work list holds the services whose desires or neighbours changed, nothing else (R45). Falls come before starts,
+// so that nobody starts against a service that is about to stop. Knows desires, not the operations that made them.
+
+import { describe, KeelsonError, suppress } from '../errors.js'
+import type { Snapshot } from '../events.js'
+import { resultOf, serves } from '../kernel/health.js'
+import type { HealthStatus, Logger, Resource, StopReason } from '../service.js'
+import { Checks } from './checks.js'
+import { Deadlines } from './deadlines.js'
+import { disposerOf } from './epoch.js'
+import { EventLog } from './event-log.js'
+import { Life, type LifeHost } from './life.js'
+import { Neighbours } from './neighbours.js'
+import { Permits } from './permits.js'
+import { type Clock, Moment, type Random } from './ports.js'
+import type { Record } from './record.js'
+import { Rest } from './rest.js'
+import { isThenable } from './subscribers.js'
+import { Turn, type TurnWork } from './turn.js'
+import { Writer, who } from './writer.js'
+
+/** The outside of an engine, and its limits. */
+export interface Ports {
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly maxConcurrentStarts: number
+  readonly maxConcurrentRetries: number
+  readonly maxConcurrentChecks: number
+  readonly history: number
+}
+
+/** Reasons that replace another while a stop is under way, the stronger over the weaker (R9). */
+const RANK: Readonly<{ [reason in StopReason]?: number }> = { manual: 1, shutdown: 2, removed: 3 }
+
+/** What the operations hear of the reconciler. */
+export interface OperationsHost {
+  /** Everything fell into place for now: what has operations waiting may be judged. Returns whether that changed desires. */
+  judge(): boolean
+  /** The turn is over: promises may settle. */
+  settle(): void
+  /** A replacement may take its place: the old one is at rest. */
+  exchange(record: Record): void
+  snapshot(): Snapshot
+  /** A service ended of itself or gave up. */
+  ended(record: Record): void
+}
+
+export class Reconciler implements LifeHost, TurnWork {
+  readonly logger: Logger
+  readonly moment: Moment
+  readonly deadlines: Deadlines
+  readonly permits: Permits
+  readonly log: EventLog
+  readonly writer: Writer
+  readonly neighbours: Neighbours
+  readonly life: Life
+  readonly #rest: Rest
+  readonly #checks: Checks
+  readonly #turn: Turn
+  readonly #host: OperationsHost
+  #work: Record[] = []
+  #next = 0
+  /** Able to start, but for permits; last in registration order first once sorted. */
+  #ready: Record[] = []
+  #sorted = true
+
+  constructor(ports: Ports, host: OperationsHost) {
+    const { clock, random, logger } = ports
+    this.logger = logger
+    this.#host = host
+    this.moment = new Moment(clock)
+    this.#turn = new Turn(this, clock)
+    this.deadlines = new Deadlines(clock, this.#turn.run)
+    this.permits = new Permits(ports.maxConcurrentStarts, ports.maxConcurrentRetries)
+    this.log = new EventLog({ logger, wake: () => this.#turn.wake(), snapshot: () => host.snapshot(), wall: () => this.moment.wall }, ports.history)
+    this.writer = new Writer(this.log, this.moment)
+    this.neighbours = new Neighbours(this.moment, (record, cause) => this.look(record, cause))
+    this.life = new Life(this)
+    this.#rest = new Rest({ moment: this.moment, random, deadlines: this.deadlines, log: this.log, writer: this.writer, neighbours: this.neighbours })
+    this.#checks = new Checks({
+      clock,
+      random,
+      limit: ports.maxConcurrentChecks,
+      deadlines: this.deadlines,
+      post: (input) => this.post(input),
+      enter: (hook) => this.enter(hook),
+      judged: (record, health, thrown) => this.#judged(record, health, thrown),
+    })
+  }
+
+  post(input: () => void): void {
+    this.#turn.post(input)
+  }
+
+  enter(hook: () => void): void {
+    this.#turn.enter(hook)
+  }
+
+  /** Puts a service on the work list; `cause` is the event that gives reason to. */
+  look(record: Record, cause = 0): void {
+    if (cause > 0) record.cause = cause
+    if (record.queued) return
+    record.queued = true
+    this.#work.push(record)
+  }
+
+  // The parts of a turn
+
+  began(): void {
+    this.moment.refresh()
+  }
+
+  step(): boolean {
+    if (this.#next < this.#work.length) {
+      const record = this.#work[this.#next++] as Record
+      record.queued = false
+      this.#step(record)
+      record.cause = 0
+      return true
+    }
+    this.#work = []
+    this.#next = 0
+    return this.#host.judge() || this.#start()
+  }
+
+  deliver(): number {
+    this.moment.refresh() // hooks have run
+    return this.log.deliver()
+  }
+
+  ended(): void {
+    this.#host.settle()
+  }
+
+  /** One service closer to what is desired of it. */
+  #step(record: Record): void {
+    if (record.core !== undefined) {
+      if (record.isLive) this.#steer(record)
+      else this.#atRest(record)
+    }
+    this.neighbours.refresh(record)
+  }
+
+  /** A service with an instance: ends it if it is to end, upgrades the reason if it is ending. */
+  #steer(record: Record): void {
+    const reason = this.#whyEnd(record)
+    if (record.state === 'stopping' || record.ending) {
+      const { stopReason } = record
+      if (!record.desired && reason !== undefined && stopReason !== undefined && (RANK[reason] ?? 0) > (RANK[stopReason] ?? 0)) record.stopReason = reason
+      if (record.active && record.awaited === 0) this.life.end(record, record.stopReason ?? 'manual', 'asked')
+      return
+    }
+    if (reason === undefined) return
+    if (record.state === 'starting') return this.life.end(record, reason, 'asked')
+    record.ending = true
+    record.orderAll = reason === 'shutdown'
+    record.stopReason = reason
+    this.neighbours.lost(record, false)
+    if (record.awaited === 0) this.life.end(record, reason, 'asked')
+  }
+
+  #whyEnd(record: Record): StopReason | undefined {
+    if (!record.desired) return record.downReason
+    if (record.replacement !== undefined) return 'replaced'
+    if (record.leastEpoch > record.epoch) return 'restart'
+    return record.lost ? 'dependency' : undefined
+  }
+
+  #atRest(record: Record): void {
+    if (record.replacement !== undefined) this.#host.exchange(record)
+    if (!record.desired) return this.#rest.withdraw(record, record.downReason)
+    if (this.#rest.pursue(record)) {
+      if (record.ready) return
+      record.ready = true
+      this.#ready.push(record)
+      this.#sorted = false
+    } else if (record.claims.length > 0) this.#judgeWait(record)
+  }
+
+  /** Tells the operations that want a service whether they wait for it in vain. */
+  #judgeWait(record: Record): void {
+    if (record.gaveUp) return this.#fail(record, record.lastError, true)
+    if (record.unsettled > 0 && record.dueAt <= this.moment.now)
+      return this.#fail(record, new KeelsonError('START_FAILED', `service '${record.name}' - an abandoned hook of an earlier epoch has not settled; let its hooks heed their signal`), false)
+    if (record.unmet === 0) return
+    const edge = record.deps.find((e) => !e.open && e.hopeless)
+    if (edge === undefined) return
+    const { to } = edge
+    const has = to.gaveUp ? `is ${to.state}` : 'has completed'
+    const error = new KeelsonError(
+      'START_FAILED',
+      `service '${record.name}' - needs '${to.name}' ${edge.spec.condition}, which ${has}; start '${to.name}' by name`,
+      to.lastError === undefined ? {} : { cause: to.lastError },
+    )
+    this.#fail(record, error, true)
+  }
+
+  #fail(record: Record, error: KeelsonError | undefined, final: boolean): void {
+    if (error === undefined) return
+    for (const part of record.claims) part.driver.failed(part, error, final)
+  }
+
+  /** Begins what is able to begin, in registration order, as far as there are permits. Returns whether it did anything. */
+  #start(): boolean {
+    if (this.#ready.length > 0) {
+      if (!this.#sorted) this.#ready.sort((a, b) => b.index - a.index)
+      this.#sorted = true
+      const record = this.#ready.pop() as Record
+      record.ready = false
+      if (record.core === undefined || record.isLive || !record.desired || !this.#rest.pursue(record)) return true
+      if (this.permits.take(record)) this.#begin(record)
+      else this.#rest.queued(record)
+      return true
+    }
+    const next = this.permits.next()
+    if (next === undefined) return false
+    this.#begin(next)
+    return true
+  }
+
+  #begin(record: Record): void {
+    this.deadlines.disarm(record)
+    record.dueAt = record.delayedUntil = 0
+    record.gaveUp = false
+    record.failedWait = undefined
+    record.culprit = false
+    record.hookCap = record.stopCap = Number.POSITIVE_INFINITY
+    this.neighbours.entered(record)
+    this.life.begin(record)
+    for (const edge of record.deps) {
+      if (!edge.waived) continue
+      edge.waived = false // good for one start only
+      const opens = edge.opens()
+      if (!opens) this.neighbours.set(edge, false, 0)
+      this.neighbours.settle(edge, 0)
+    }
+    this.look(record)
+  }
+
+  // What a life reports
+
+  started(record: Record): void {
+    if (record.core?.declared.checks === true) this.#checks.begin(record)
+    this.look(record)
+  }
+
+  lost(record: Record, clean: boolean): void {
+    this.#checks.end(record)
+    if (!record.ending) this.neighbours.lost(record, clean)
+    record.ending = false
+    this.look(record)
+  }
+
+  failing(record: Record): void {
+    const { lastError, fulfilled, epoch } = record
+    if (!fulfilled && lastError !== undefined)
+      for (const part of record.claims) if (epoch >= part.least) part.driver.failed(part, lastError, false)
+    this.look(record)
+  }
+
+  over(record: Record): void {
+    const { fate, unclean, lastError } = record
+    record.unclean = undefined
+    this.neighbours.left(record)
+    for (const error of unclean ?? []) {
+      if (fate === 'failed' && lastError !== undefined) suppress(lastError, error)
+      else if (record.stops.length === 0) this.writer.warn('STOP_FAILED', error.message, record)
+      for (const part of record.stops) part.driver.unclean(part, error)
+      this.#say('warn', error.message, record, error)
+    }
+    this.#rest.after(record)
+    record.leastEpoch = 0
+    record.remembered = false
+    for (const part of [...record.stops]) part.driver.rested(part)
+    this.look(record)
+    if (fate === 'completed' || record.gaveUp) this.#host.ended(record)
+  }
+
+  failed(record: Record, epoch: number, error: unknown): void {
+    this.post(() => this.life.failed(record, epoch, error))
+  }
+
+  reported(record: Record, epoch: number, health: HealthStatus): void {
+    const result = resultOf(health)
+    if (result !== undefined) this.post(() => this.#checks.reported(record, epoch, result))
+  }
+
+  status(record: Record, epoch: number, text: string, detail: string | undefined): void {
+    this.post(() => {
+      if (record.current?.epoch !== epoch) return
+      const update = { text: String(text), ...(detail === undefined ? {} : { detail: String(detail) }) }
+      this.log.publish('status', record.lastSeq, { ...who(record), ...update })
+      const statuses = record.core?.statuses
+      if (statuses !== undefined && statuses.size > 0) this.log.tell(statuses, Object.freeze({ name: record.name, ...update, timestamp: this.moment.wall }), 'status')
+    })
+  }
+
+  /** Something was handed to an epoch that is over: it is disposed of at once (R3). */
+  lateResource(name: string, resource: Resource): void {
+    const failed = (error: unknown): void =>
+      this.post(() => {
+        this.log.publish('warning', 0, { code: 'STOP_FAILED', message: `service '${name}' - a resource that came after its epoch could not be disposed of: ${describe(error)}`, name })
+      })
+    try {
+      const answer = disposerOf(resource)?.()
+      if (isThenable(answer)) answer.then(undefined, failed)
+    } catch (error) {
+      failed(error)
+    }
+  }
+
+  /** The deadline of a service has passed. */
+  due(record: Record): void {
+    this.post(() => {
+      if (record.isLive) return this.life.due(record)
+      this.#rest.due(record)
+      this.look(record)
+      if (record.state === 'failed') this.#host.ended(record)
+    })
+  }
+
+  #judged(record: Record, health: HealthStatus, thrown: readonly [] | readonly [unknown]): void {
+    if (health === 'unhealthy') {
+      const what = thrown.length > 0 ? `its check failed: ${describe(thrown[0])}` : 'its check found it unhealthy'
+      if (record.settings.healthCheck.onUnhealthy === 'restart') return this.life.fail(record, 'UNHEALTHY', what, ...thrown)
+      const error = new KeelsonError('UNHEALTHY', `service '${record.name}' - ${what}`, thrown.length > 0 ? { cause: thrown[0] } : {})
+      this.writer.assess(record, health, error)
+      if (!record.fulfilled) for (const part of record.claims) part.driver.failed(part, error, false)
+    } else {
+      this.writer.assess(record, health, undefined)
+      if (serves(health)) record.fulfilled = true
+    }
+    this.look(record)
+  }
+
+  /** Writes a record of a service to the logger, which may be anything. */
+  #say(level: keyof Logger, message: string, record: Record, error: unknown): void {
+    try {
+      this.logger[level](message, { service: record.name, epoch: record.epoch, error })
+    } catch {
+      // a logger that throws has nobody left to tell
+    }
+  }
+}
+

@@ -1,0 +1,107 @@
+// Reports of operations: what became of each service, captured when the operation ends, shown when somebody looks.
+// Reads records, changes nothing.
+
+import type { OperationKind, OperationOutcome, OperationReport, ServiceOutcome } from '../events.js'
+import type { Part, Record } from './record.js'
+
+/** The report of an operation that has just come to this outcome. */
+export function report(
+  operation: OperationKind,
+  target: string | undefined,
+  outcome: OperationOutcome,
+  duration: number,
+  parts: readonly Part[],
+): OperationReport {
+  const rows = parts.map(capture)
+  let services: readonly ServiceOutcome[] | undefined
+  return Object.freeze({
+    operation,
+    ...(target === undefined ? {} : { target }),
+    outcome,
+    duration,
+    get services() {
+      services ??= Object.freeze(rows.map(row))
+      return services
+    },
+    criticalPath: Object.freeze(operation === 'stop' || operation === 'unregister' ? stopPath(parts) : startPath(parts)),
+  })
+}
+
+interface Captured extends Omit<ServiceOutcome, 'outcome' | 'hookDuration' | 'waitedFor' | 'error'> {
+  readonly outcome: ServiceOutcome['outcome']
+  readonly took: number
+  readonly waits: readonly { readonly name: string; readonly duration: number }[]
+  readonly error: unknown
+}
+
+const NO_WAITS: Captured['waits'] = Object.freeze([])
+
+function capture(part: Part): Captured {
+  const { record } = part
+  const { name, state, hookTook } = record
+  return { name, state, outcome: outcomeOf(part), took: record.epoch > part.epochBefore || !record.isLive ? hookTook : -1, waits: waitsOf(part), error: part.error ?? record.lastError }
+}
+
+function row({ name, outcome, state, took, waits, error }: Captured): ServiceOutcome {
+  return Object.freeze({
+    name,
+    outcome,
+    state,
+    waitedFor: waits,
+    ...(took >= 0 && outcome !== 'unchanged' ? { hookDuration: took } : {}),
+    ...(error !== undefined && outcome !== 'unchanged' ? { error } : {}),
+  })
+}
+
+function waitsOf({ record, epochBefore }: Part): Captured['waits'] {
+  if (record.epoch === epochBefore && record.isLive) return NO_WAITS
+  let waits: { name: string; duration: number }[] | undefined
+  for (const { to, waited } of record.deps) {
+    if (waited <= 0) continue
+    waits ??= []
+    waits.push(Object.freeze({ name: to.name, duration: waited }))
+  }
+  return waits === undefined ? NO_WAITS : Object.freeze(waits)
+}
+
+function outcomeOf(part: Part): ServiceOutcome['outcome'] {
+  const { record, error } = part
+  if (record.unsettled > 0) return 'abandoned'
+  if (error !== undefined || record.gaveUp) return 'failed'
+  if (part.wantsDown) return record.isLive && !part.done ? 'cancelled' : part.wasLive ? 'stopped' : 'unchanged'
+  if (record.active && record.epoch > part.epochBefore) return 'started'
+  if (record.active) return 'unchanged'
+  if (record.completed) return record.epoch > part.epochBefore ? 'completed' : 'unchanged'
+  return record.isLive || record.phase === 'pending' ? 'cancelled' : part.wasLive || record.epoch > part.epochBefore ? 'stopped' : 'cancelled'
+}
+
+/** From the service that was up last back along the edge that each waited for last. */
+function startPath(parts: readonly Part[]): string[] {
+  let last: Record | undefined
+  const began = new Map(parts.map((part) => [part.record, part.epochBefore]))
+  for (const { record, epochBefore, essential } of parts) {
+    if (essential && record.epoch > epochBefore && (last === undefined || record.changedAt >= last.changedAt)) last = record
+  }
+  const path: string[] = []
+  while (last !== undefined && path.length <= parts.length) {
+    path.push(last.name)
+    const next: Record | undefined = last.gate?.to
+    last = next !== undefined && (began.get(next) ?? next.epoch) < next.epoch ? next : undefined
+  }
+  return path.reverse()
+}
+
+/** From the service that came to rest last back along the dependents that each waited for last. */
+function stopPath(parts: readonly Part[]): string[] {
+  const stopped = new Set(parts.filter((part) => part.wasLive && !part.record.isLive).map((part) => part.record))
+  let last: Record | undefined
+  for (const record of stopped) if (last === undefined || record.restedAt >= last.restedAt) last = record
+  const path: string[] = []
+  while (last !== undefined && path.length <= parts.length) {
+    path.push(last.name)
+    let next: Record | undefined
+    for (const { from } of last.dependents) if (stopped.has(from) && from.restedAt <= last.stoppingAt && (next === undefined || from.restedAt >= next.restedAt)) next = from
+    last = next
+  }
+  return path.reverse()
+}

@@ -1,0 +1,250 @@
+// Operations that bring services up: start, startService, restartService (R6, R29, R34).
+// A start is a set of claims. Success, or `keep`, makes them permanent; rollback and abortion withdraw them and let the
+// reconciler do the rest. The promise reports; it drives nothing.
+
+import { KeelsonError, suppress } from '../errors.js'
+import type { OperationKind } from '../events.js'
+import { Operation, type OperationHost } from './operation.js'
+import { type Part, type Record, without } from './record.js'
+
+/** What happens to what a start wanted when it fails. */
+export type OnFailure = 'rollback' | 'keep' | 'retry'
+
+export interface StartRequest {
+  readonly kind: OperationKind
+  /** The service it names; without one it is all that start by themselves. */
+  readonly target: string | undefined
+  readonly onFailure: OnFailure
+  readonly timeout: number
+  readonly signal: AbortSignal | undefined
+}
+
+export class StartOperation extends Operation {
+  protected readonly onFailure: OnFailure
+  readonly #timeout: number
+  #pending = 0
+  /** Why it fails, and the service it fails by, if it is one. */
+  protected failure: { readonly cause: KeelsonError; readonly part: Part | undefined } | undefined
+  #abortedWith: readonly unknown[] | undefined
+
+  constructor(host: OperationHost, { kind, target, onFailure, timeout, signal }: StartRequest) {
+    super(host, kind, target, signal)
+    this.onFailure = onFailure
+    this.#timeout = timeout
+  }
+
+  protected override apply(): void {
+    try {
+      this.raise(this.roots())
+    } catch (error) {
+      this.end('failed', error)
+      return
+    }
+    this.begun()
+  }
+
+  /** Its claims are made: from now on it waits. */
+  protected begun(): void {
+    const { reconciler } = this.host
+    this.stage = 'up'
+    for (const { record } of this.parts) {
+      reconciler.look(record, this.beginSeq)
+      reconciler.neighbours.refresh(record)
+    }
+    this.recount()
+    this.host.touch(this)
+    if (this.#timeout < Number.POSITIVE_INFINITY) reconciler.deadlines.arm(this, this.now + this.#timeout)
+  }
+
+  protected recount(): void {
+    this.#pending = this.parts.filter(({ essential, ok }) => essential && !ok).length
+  }
+
+  /** The services it is about, before what they require. */
+  protected roots(): Record[] {
+    const { topology } = this.host
+    if (this.target === undefined) return [...topology.records.values()].filter((record) => record.settings.autoStart && !record.removing)
+    return [topology.find(this.target)]
+  }
+
+  /** Wants the roots and all they require, as far as it is not up; checks all of it before it touches any (R6, R10). */
+  protected raise(roots: readonly Record[]): void {
+    const wanted = this.#closure(roots)
+    const essential = new Set(this.target !== undefined ? wanted : this.#essential(roots))
+    const isRoot = new Set(roots)
+    if (this.target === undefined) this.#reopen()
+    for (const record of wanted) this.want(record, essential.has(record), isRoot.has(record))
+  }
+
+  /** All of it is to run: what was shut is so no longer, and a stop under way is overtaken. */
+  #reopen(): void {
+    this.host.running = true
+    for (const record of this.host.topology.records.values()) {
+      if (record.shut) record.wanted = false
+      record.shut = false
+    }
+    for (const operation of [...this.host.shutdowns]) operation.overtake()
+  }
+
+  #closure(roots: readonly Record[]): Record[] {
+    const mark = this.id
+    const wanted: Record[] = []
+    for (const root of roots) {
+      if (root.mark === mark) continue
+      root.mark = mark
+      wanted.push(root)
+    }
+    for (let i = 0; i < wanted.length; i++) {
+      const record = wanted[i] as Record
+      if (record.active && !record.ending && record.wanted && record.desired) continue
+      for (const { to, spec } of record.deps) {
+        if (spec.optional || to.mark === mark) continue
+        if (to.core === undefined || to.removing) {
+          for (const other of wanted) other.mark = 0
+          throw new KeelsonError('DEPENDENCY_MISSING', `service '${record.name}' - requires '${to.name}', which is not registered${this.host.topology.hint(to.name)}`)
+        }
+        if (to.active && !to.ending && to.wanted && to.desired) continue // up
+        to.mark = mark
+        wanted.push(to)
+      }
+    }
+    return wanted
+  }
+
+  /** The essential ones among the roots and what they require over edges whose timeout fails them (R29, R30). */
+  #essential(roots: readonly Record[]): Set<Record> {
+    const found = new Set(roots.filter((record) => record.settings.essential))
+    for (const record of found) for (const { to, spec } of record.deps) if (!spec.optional && spec.onTimeout === 'fail') found.add(to)
+    return found
+  }
+
+  protected want(record: Record, essential: boolean, isRoot: boolean): void {
+    const named = isRoot && this.target !== undefined
+    if (named && !record.active) record.completed = false
+    for (const part of [...record.stops]) part.driver.overtaken(part)
+    record.manual = record.shut = record.culprit = false
+    if (named && this.kind === 'restart' && record.isLive && record.state !== 'stopping') record.leastEpoch = record.epoch + 1
+    this.claim(record, essential, isRoot)
+    if (record.isLive) {
+      if (record.state === 'stopping' || record.ending) record.remembered = true
+      if (named) record.failures = 0
+      return
+    }
+    record.failures = 0
+    record.gaveUp = false
+    record.failedWait = undefined
+    if (!isRoot) return
+    // A start by name, or of all, does not wait for a backoff.
+    record.dueAt = record.ticket = record.attempt = 0
+    record.retrying = false
+  }
+
+  override judge(): void {
+    if (this.stage === 'down') {
+      if (this.left === 0) this.undone()
+      return
+    }
+    if (this.stage !== 'up') return
+    if (this.failure !== undefined) this.giveUp()
+    else if (this.#pending === 0) {
+      this.persist()
+      this.end('done')
+    }
+  }
+
+  override changed(part: Part): void {
+    if (this.stage !== 'up' || !part.essential) return
+    this.#pending += part.ok ? -1 : 1
+    if (this.#pending === 0) this.host.touch(this)
+  }
+
+  override failed(part: Part, error: KeelsonError, final: boolean): void {
+    if (this.stage !== 'up' || !part.essential || this.failure !== undefined) return
+    if (this.onFailure === 'retry' && !final) return
+    this.failure = { part, cause: error }
+    this.host.touch(this)
+  }
+
+  protected override timedOut(): void {
+    const late = this.parts.filter(({ essential, ok }) => essential && !ok).map(({ record }) => `'${record.name}' is ${record.state}`)
+    const cause = new KeelsonError('START_TIMEOUT', `${this.subject} - was not done within ${this.#timeout} ms: ${late.slice(0, 5).join(', ')}; raise the timeout, or ask explain()`)
+    this.failure = { cause, part: undefined }
+    this.giveUp()
+  }
+
+  /** The start has failed: keeps what it wanted, or takes it back. */
+  protected giveUp(): void {
+    if (this.onFailure === 'keep') {
+      this.persist()
+      this.end('failed', this.incompleteStart())
+    } else this.undo('rollback')
+  }
+
+  protected incompleteStart(): KeelsonError {
+    const { cause } = this.failure ?? {}
+    return new KeelsonError('START_INCOMPLETE', `${this.subject} - failed: ${cause?.message}`, { cause, report: this.report('failed') })
+  }
+
+  protected override aborted(reason: unknown): void {
+    if (this.stage === 'down') return // its first cause stands
+    this.#abortedWith = [reason]
+    this.undo('cancelled')
+  }
+
+  /** Withdraws what this call alone wants and brings it to rest, under a fresh deadline. */
+  protected undo(why: 'rollback' | 'cancelled'): void {
+    const { reconciler } = this.host
+    const withdrawn: Part[] = []
+    reconciler.deadlines.disarm(this)
+    if (this.target === undefined) this.host.running = false
+    for (const part of this.parts) {
+      const { record } = part
+      without(record.claims, part)
+      if (record.desired) continue
+      record.withdrawn = why
+      if (why === 'rollback' && part === this.failure?.part) {
+        record.culprit = true
+        record.lastError ??= this.failure.cause
+      }
+      withdrawn.push(part)
+      reconciler.look(record, this.beginSeq)
+    }
+    this.bring(withdrawn, this.host.shutdownTimeout)
+  }
+
+  /** What was withdrawn is at rest. */
+  protected undone(): void {
+    if (this.#abortedWith !== undefined) {
+      this.end('cancelled', this.#abortedWith[0])
+      return
+    }
+    const error = this.incompleteStart()
+    for (const part of this.parts) if (part.error !== undefined && part.error !== error.cause) suppress(error, part.error)
+    this.end('failed', error)
+  }
+
+  /** What it wants stays wanted. */
+  protected persist(): void {
+    for (const part of this.parts) {
+      const { record } = part
+      without(record.claims, part)
+      if (!record.manual && !record.shut) record.wanted = true
+    }
+  }
+
+  /** A later stop takes down something it needs, or its rollback was joined by a later start (R8). */
+  override overtaken(part: Part): void {
+    if (this.stage === 'down') {
+      // Wanted again before its end began: it stays up.
+      if (!part.record.ending && part.record.state !== 'stopping') this.rested(part)
+      return
+    }
+    if (this.stage !== 'up') return
+    if (!part.essential) {
+      without(part.record.claims, part)
+      return
+    }
+    this.persist()
+    this.end('cancelled', this.cancelled('stop'))
+  }
+}

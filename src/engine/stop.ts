@@ -1,0 +1,102 @@
+// Operations that bring services to rest: stop, stopService, unregister (R6, R31, R48).
+// They change desires and set a deadline; the order is the reconciler's. Aborting one ends the waiting, not the stop.
+
+
+import type { OperationKind } from '../events.js'
+import { leans } from '../kernel/edge.js'
+import { Operation, type OperationHost } from './operation.js'
+import { Part, type Record } from './record.js'
+
+export interface StopRequest {
+  readonly kind: OperationKind & ('stop' | 'unregister')
+  /** The service it names; without one it is all of them. */
+  readonly target: string | undefined
+  readonly timeout: number
+  readonly signal: AbortSignal | undefined
+  /** What it wants down; it must not be empty for a named service. */
+  readonly targets: () => readonly Record[]
+  /** Makes it known that they are to be down. */
+  readonly mark: (record: Record) => void
+  /** Called when all is at rest, before the promise settles. */
+  readonly done?: () => void
+}
+
+export class StopOperation extends Operation {
+  readonly #request: StopRequest
+
+  constructor(host: OperationHost, request: StopRequest) {
+    super(host, request.kind, request.target, request.signal)
+    this.#request = request
+  }
+
+  protected override apply(): void {
+    const { reconciler } = this.host
+    let targets: readonly Record[]
+    try {
+      targets = this.#request.targets()
+    } catch (error) {
+      this.end('failed', error)
+      return
+    }
+    const isTarget = new Set(targets)
+    const taken = this.target === undefined ? new Map(targets.map((record) => [record, true])) : this.#takenDown(targets)
+    for (const record of taken.keys()) {
+      if (!isTarget.has(record) && !record.isLive) continue
+      const part = new Part(this, record, true, isTarget.has(record))
+      part.wantsDown = true
+      this.parts.push(part)
+    }
+    for (const record of targets) {
+      this.#request.mark(record)
+      record.wanted = record.remembered = false
+      record.leastEpoch = 0
+    }
+    for (const [record, needed] of taken) if (needed) for (const part of [...record.claims]) part.driver.overtaken(part)
+    for (const record of targets) {
+      record.claims = []
+      reconciler.look(record, this.beginSeq)
+    }
+    this.bring(this.parts, this.#request.timeout)
+  }
+
+  /** What goes down with the targets, and whether it needs them or would come back without. */
+  #takenDown(targets: readonly Record[]): Map<Record, boolean> {
+    const taken = new Map(targets.map((record) => [record, true]))
+    for (const [record, needed] of taken) {
+      for (const { from, spec } of record.dependents) {
+        if (from.core === undefined || taken.get(from) === true) continue
+        const goes = from.isLive ? record.active && leans(spec) : from.claims.length > 0 && !spec.optional
+        if (goes || (from.state === 'starting' && !spec.optional)) taken.set(from, needed && !spec.optional)
+      }
+    }
+    return taken
+  }
+
+  override judge(): void {
+    if (this.stage !== 'down' || this.left > 0) return
+    this.#request.done?.()
+    const error = this.incomplete()
+    if (error === undefined) this.end('done')
+    else this.end('failed', error)
+  }
+
+  protected override aborted(reason: unknown): void {
+    this.rejectEarly(reason)
+  }
+
+  /** A later start wants it up before it was at rest. */
+  override overtaken(part: Part): void {
+    if (!part.done && part.target) this.overtake()
+  }
+
+  override overtake(): void {
+    if (this.stage !== 'down' || this.left === 0 || this.kind === 'unregister') return
+    this.letGo()
+    this.end('cancelled', this.cancelled('start'))
+  }
+
+  override changed(): void {}
+  override failed(): void {}
+  protected override timedOut(): void {}
+}
+

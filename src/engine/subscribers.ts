@@ -1,0 +1,57 @@
+// Who listens to one kind of thing: the fan-out, with every listener fenced from all others (R38, R39).
+// Delivers when told to; knows nothing of when that is.
+
+import { EventEmitter } from 'eventemitter3'
+import type { Unsubscribe } from '../service.js'
+
+/** Called with what a listener threw or rejected with. */
+export type OnListenerError = (error: unknown) => void
+
+export class Subscribers<Item> {
+  // One name: the emitter's own loop over a flat list is what we want of it.
+  readonly #emitter = new EventEmitter<{ item: [Item, number, OnListenerError] }>()
+  size = 0
+
+  /** From here on delivers items to `listener`; items with a place up to `after` are of before its time (R40). */
+  add(listener: (item: Item) => unknown, after: number): Unsubscribe {
+    let open = true
+    const deliver = (item: Item, place: number, onError: OnListenerError): void => {
+      // The emitter's loop goes on over the list it began with, and ends at a listener that throws.
+      if (!open || place <= after) return
+      try {
+        const answer = listener(item)
+        if (isThenable(answer)) answer.then(undefined, onError)
+      } catch (error) {
+        onError(error)
+      }
+    }
+    this.#emitter.on('item', deliver)
+    this.size++
+    return unsubscribe(() => {
+      if (!open) return
+      open = false
+      this.size--
+      this.#emitter.off('item', deliver)
+    })
+  }
+
+  emit(item: Item, place: number, onError: OnListenerError): void {
+    this.#emitter.emit('item', item, place, onError)
+  }
+}
+
+/** A function that ends a subscription, also by `using`. */
+export function unsubscribe(end: () => void): Unsubscribe {
+  return Object.assign(end, { [Symbol.dispose ?? Symbol.for('Symbol.dispose')]: end }) as Unsubscribe
+}
+
+/** Whether a value must be waited for; a value that cannot even be read need not. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false
+  if (value instanceof Promise) return true
+  try {
+    return typeof (value as PromiseLike<unknown>).then === 'function'
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,230 @@
+// The graph at run time: one record per name, registered or merely depended on, and the edges between them.
+// Checks before it touches anything (R10, R47); knows no states beyond "at rest" and starts nothing.
+
+import { KeelsonError } from '../errors.js'
+import { type EdgeSpec, implied, leans } from '../kernel/edge.js'
+import { cycleThrough, nearest } from '../kernel/graph.js'
+import { type Defaults, defaultSettings, type Settings, settingsOf } from '../kernel/settings.js'
+import { PHASE } from '../kernel/state.js'
+import { show } from '../kernel/validate.js'
+import type { Keeper, ServiceCore } from './core.js'
+import type { Neighbours } from './neighbours.js'
+import { append, Edge, Record, without } from './record.js'
+
+export interface TopologyHost {
+  readonly keeper: Keeper
+  readonly defaults: Defaults
+  readonly chained: boolean
+  due(record: Record): void
+}
+
+export class Topology {
+  /** What is registered, in registration order. */
+  readonly records: Map<string, Record> = new Map()
+  /** Names that are depended on and not registered. */
+  readonly #absent = new Map<string, Record>()
+  readonly #host: TopologyHost
+  readonly #shared: Settings
+  readonly #neighbours: () => Neighbours
+  readonly #due: (record: Record) => void
+  #index = 0
+  #last: Record | undefined
+
+  constructor(host: TopologyHost, neighbours: () => Neighbours) {
+    this.#host = host
+    this.#shared = defaultSettings(host.defaults)
+    this.#neighbours = neighbours
+    this.#due = (record) => host.due(record)
+  }
+
+  get(name: string): Record | undefined {
+    return this.records.get(name)
+  }
+
+  /** The record of a registered name; `SERVICE_NOT_FOUND` suggests the nearest one. */
+  find(name: string): Record {
+    const record = this.records.get(name)
+    if (record !== undefined && !record.removing) return record
+    const hint = typeof name === 'string' ? this.hint(name) : ''
+    throw new KeelsonError('SERVICE_NOT_FOUND', `service ${show(name)} - is ${record === undefined ? 'not registered' : 'being unregistered'}${hint}`)
+  }
+
+  /** `; did you mean 'x'?`, or what else to do about a missing name. */
+  hint(name: string): string {
+    const near = nearest(name, this.records.keys())
+    return near === undefined ? '; register it first' : `; did you mean '${near}'?`
+  }
+
+  /** Whether `core` can be registered here; throws what is against it, and changes nothing. */
+  admit(core: ServiceCore): void {
+    const { name } = core
+    const subject = `service '${name}'`
+    if (core.keeper === this.#host.keeper && this.records.get(name)?.core === core)
+      throw new KeelsonError('SERVICE_DUPLICATE', `${subject} - is already registered here; register each service once`)
+    if (core.keeper !== undefined && !core.keeper.solo)
+      throw new KeelsonError('SERVICE_IN_USE', `${subject} - belongs to another orchestrator; unregister it there first`)
+    if (this.records.has(name)) throw new KeelsonError('SERVICE_DUPLICATE', `${subject} - the name is taken; choose another, or use replace()`)
+    const { state } = core.service
+    if (PHASE[state] !== 'idle') throw new KeelsonError('SERVICE_IN_USE', `${subject} - is ${state}; register it while it is at rest`)
+  }
+
+  /** Adds a service that was admitted. `DEPENDENCY_CYCLE` and `CONFIG_INVALID` leave everything as it was. */
+  add(core: ServiceCore): Record {
+    const { name } = core
+    const record = this.#absent.get(name) ?? new Record(name, this.#shared, this.#due)
+    const edges = this.#edgesOf(core, record)
+    this.#install(record, core, edges)
+    this.#absent.delete(name)
+    this.records.set(name, record)
+    record.index = ++this.#index
+    this.#last = record
+    return record
+  }
+
+  /** Whether `core` could take the place of `record`; throws what is against it. */
+  fits(record: Record, core: ServiceCore): void {
+    const before = record.deps
+    try {
+      for (const edge of this.#edgesOf(core, record)) this.#unlink(edge)
+    } finally {
+      record.deps = before
+    }
+  }
+
+  /** Puts `core` in the place of the service of `record`, which is at rest. */
+  exchange(record: Record, core: ServiceCore): void {
+    const old = record.deps
+    const edges = this.#edgesOf(core, record)
+    for (const edge of old) this.#unlink(edge)
+    record.core?.release()
+    this.#install(record, core, edges)
+  }
+
+  /** Removes a record at rest; a name that is still depended on goes on as a missing one. */
+  remove(record: Record): void {
+    const { name, dependents } = record
+    this.records.delete(name)
+    for (const edge of record.deps) this.#unlink(edge)
+    record.core?.release()
+    if (this.#host.chained) this.#relink(record)
+    record.core = undefined
+    record.deps = []
+    record.dependents = []
+    if (this.#last === record) this.#last = [...this.records.values()].at(-1)
+    const left = dependents.filter((edge) => this.records.get(edge.from.name) === edge.from && edge.from.deps.includes(edge))
+    if (left.length === 0) return
+    const absent = new Record(name, this.#shared, this.#due)
+    this.#absent.set(name, absent)
+    absent.facts = absent.factsNow
+    absent.dependents = left
+    for (const edge of left) {
+      edge.to = absent
+      if (edge.from.isLive) {
+        absent.live++
+        if (leans(edge.spec)) absent.leaning++
+      }
+      this.#reset(edge)
+    }
+  }
+
+  /** What depends on `record` over edges that are required, declared in registration order. */
+  requiring(record: Record): Record[] {
+    return record.dependents.filter(({ spec }) => !spec.optional).map(({ from }) => from)
+  }
+
+  /** `order: 'registration'`: who came after a removed one waits for who came before it. */
+  #relink(record: Record): void {
+    const before = record.deps.find((edge) => edge.implied)
+    for (const edge of record.dependents) {
+      if (!edge.implied) continue
+      const { from } = edge
+      this.#unlink(edge)
+      from.deps = from.deps.filter((e) => e !== edge)
+      if (!edge.open) from.unmet--
+      if (edge.stuck) from.stuck--
+      if (before !== undefined && !from.deps.some((e) => e.to === before.to)) this.#link(from, before.to, implied(before.to.name), true)
+    }
+    record.dependents = record.dependents.filter((edge) => !edge.implied)
+  }
+
+  #install(record: Record, core: ServiceCore, edges: readonly Edge[]): void {
+    record.core = core
+    record.settings = settingsOf(core.declared.options, this.#shared, this.#host.defaults)
+    core.keeper = this.#host.keeper
+    core.told = record
+    for (const edge of edges) this.#reset(edge)
+    record.facts = record.factsNow
+    for (const edge of record.dependents) this.#reset(edge)
+  }
+
+  /** The edges of a service to be, linked in; or nothing changed and an error. */
+  #edgesOf(core: ServiceCore, record: Record): Edge[] {
+    const { edges, runs } = core.declared
+    const { name } = core
+    for (const spec of edges) this.#end(`service '${name}'`, spec, spec.name === name ? runs : this.records.get(spec.name)?.core?.declared.runs)
+    for (const { from, spec } of record.dependents) this.#end(`service '${from.name}'`, spec, runs)
+    record.deps = []
+    const linked = edges.map((spec) => this.#link(record, this.records.get(spec.name) ?? this.#placeholder(spec.name, record), spec, false))
+    const last = this.#last
+    if (this.#host.chained && !this.records.has(name) && last !== undefined && !edges.some((spec) => spec.name === last.name))
+      linked.push(this.#link(record, last, implied(last.name), true))
+    const cycle = record.dependents.length === 0 ? undefined : cycleThrough(record, targets, sources)
+    if (cycle === undefined) return linked
+    for (const edge of linked) this.#unlink(edge)
+    record.deps = []
+    throw new KeelsonError(
+      'DEPENDENCY_CYCLE',
+      `service '${name}' - closes a cycle: ${cycle.map((r) => r.name).join(' → ')}; take one of these dependencies out, or make it a call at run time`,
+    )
+  }
+
+  /** Waiting for the end of a service that never ends is a mistake. */
+  #end(subject: string, { name, condition }: EdgeSpec, runs: boolean | undefined): void {
+    if (condition === 'completed' && runs === false)
+      throw new KeelsonError('CONFIG_INVALID', `${subject}: dependsOn waits until '${name}' has completed, which never ends of itself; give '${name}' an onRun, or wait for 'healthy'`)
+  }
+
+  #placeholder(name: string, self: Record): Record {
+    if (self.name === name) return self
+    const known = this.#absent.get(name)
+    if (known !== undefined) return known
+    const record = new Record(name, this.#shared, this.#due)
+    this.#absent.set(name, record)
+    return record
+  }
+
+  #link(from: Record, to: Record, spec: EdgeSpec, isImplied: boolean): Edge {
+    const edge = new Edge(from, to, spec, isImplied)
+    from.deps = append(from.deps, edge)
+    to.dependents = append(to.dependents, edge)
+    edge.open = edge.opens()
+    if (!edge.open) from.unmet++
+    this.#neighbours().settle(edge, 0)
+    return edge
+  }
+
+  #unlink(edge: Edge): void {
+    const { from, to } = edge
+    without(to.dependents, edge)
+    if (!edge.open) from.unmet--
+    if (edge.stuck) from.stuck--
+    edge.open = true
+    edge.stuck = false
+    if (to.core === undefined && to.dependents.length === 0) this.#absent.delete(to.name)
+  }
+
+  /** Reads an edge anew after one of its ends was exchanged. */
+  #reset(edge: Edge): void {
+    const opens = edge.opens()
+    if (opens !== edge.open) this.#neighbours().set(edge, opens, edge.to.lastSeq)
+    this.#neighbours().settle(edge, edge.to.lastSeq)
+  }
+}
+
+function* targets(record: Record): Iterable<Record> {
+  for (const edge of record.deps) yield edge.to
+}
+
+function* sources(record: Record): Iterable<Record> {
+  for (const edge of record.dependents) yield edge.from
+}

@@ -1,0 +1,165 @@
+// Readings of an engine: statuses, snapshots, explanations, health, graph, plan. Changes nothing, starts nothing.
+// What they give is plain and frozen; a service's own data is asked for when somebody looks.
+
+import type { Cause, DependencyGraph, Explanation, HealthReport, Plan, ServiceStatus, Snapshot } from '../events.js'
+import { explain, rollUp } from '../kernel/explain.js'
+import { leans } from '../kernel/edge.js'
+import { drawn } from '../kernel/graph.js'
+import { type Planned, plan } from '../kernel/plan.js'
+import type { Clock } from './ports.js'
+import type { Record } from './record.js'
+import { blocker } from './rest.js'
+import type { Topology } from './topology.js'
+
+export class View {
+  readonly #topology: Topology
+  readonly #clock: Clock
+  readonly #seq: () => number
+
+  constructor(topology: Topology, clock: Clock, seq: () => number) {
+    this.#topology = topology
+    this.#clock = clock
+    this.#seq = seq
+  }
+
+  status(name: string): ServiceStatus {
+    const record = this.#topology.get(name)
+    return this.#status(record ?? this.#topology.find(name))
+  }
+
+  all(): ServiceStatus[] {
+    return [...this.#topology.records.values()].map((record) => this.#status(record))
+  }
+
+  snapshot(): Snapshot {
+    return Object.freeze({ seq: this.#seq(), timestamp: this.#clock.wall(), services: Object.freeze(this.all()) })
+  }
+
+  explain(name: string): Explanation {
+    return explain(this.status(name), this.#find, this.#clock.wall())
+  }
+
+  health(): HealthReport {
+    const records = [...this.#topology.records.values()]
+    const services = records.map((record) => this.#status(record))
+    const wanted = services.map((status, i) => ({ ...status, wanted: records[i]?.desired === true }))
+    return Object.freeze({ ...rollUp(wanted, this.#find), services: Object.freeze(services) })
+  }
+
+  graph(): DependencyGraph {
+    const nodes = new Map<string, DependencyGraph['nodes'][number]>()
+    const edges: DependencyGraph['edges'][number][] = []
+    for (const { name, core, state } of this.#topology.records.values()) nodes.set(name, Object.freeze({ name, type: core?.declared.type ?? 'service', state }))
+    for (const { name, deps } of this.#topology.records.values()) {
+      for (const { to, spec } of deps) {
+        if (!nodes.has(to.name)) nodes.set(to.name, Object.freeze({ name: to.name }))
+        edges.push(Object.freeze({ from: name, to: to.name, condition: spec.condition, optional: spec.optional, onLoss: spec.onLoss }))
+      }
+    }
+    return drawn({ nodes: [...nodes.values()], edges })
+  }
+
+  plan(operation: Plan['operation'], name: string | undefined): Plan {
+    const records = [...this.#topology.records.values()]
+    const roots = name === undefined ? records.filter((r) => operation === 'stop' || r.settings.autoStart) : [this.#topology.find(name)]
+    const reasons = new Map<Record, string>(roots.map((r) => [r, name === undefined ? (operation === 'start' ? 'starts by itself' : 'shutdown') : 'asked for']))
+    for (const [record] of reasons) {
+      if (operation === 'start') {
+        if (record.active && record.desired) continue
+        for (const { to, spec } of record.deps) if (!spec.optional && to.core !== undefined && !reasons.has(to)) reasons.set(to, `required by ${record.name}`)
+      } else if (name !== undefined) for (const { from, spec } of record.dependents) if (leans(spec) && from.isLive && !reasons.has(from)) reasons.set(from, `needs ${record.name}`)
+    }
+    const services = [...reasons].map(([record, because]): Planned =>
+      operation === 'start'
+        ? {
+            name: record.name,
+            because,
+            done: record.ok || record.state === 'starting' || (name === undefined && record.completedForGood),
+            after: record.deps.filter(({ to }) => to.core !== undefined).map(({ to }) => to.name),
+          }
+        : {
+            name: record.name,
+            because,
+            done: !record.isLive,
+            after: record.dependents.filter(({ from, spec }) => from.isLive && (name === undefined || leans(spec))).map(({ from }) => from.name),
+          },
+    )
+    return plan(operation, services)
+  }
+
+  readonly #find = (name: string): ServiceStatus | undefined => {
+    const record = this.#topology.get(name)
+    return record === undefined ? undefined : this.#status(record)
+  }
+
+  #status(record: Record): ServiceStatus {
+    const { core, lastError, stopReason } = record
+    const pending = record.desired && !record.isLive
+    const blockedBy = pending ? this.#blockedBy(record) : record.ending && record.active ? this.#heldBy(record) : undefined
+    const data = core === undefined ? undefined : dataOf(record)
+    return Object.freeze({
+      name: record.name,
+      type: core?.declared.type ?? 'service',
+      phase: record.phase,
+      state: record.state,
+      health: record.health,
+      ...(lastError === undefined ? {} : { error: lastError }),
+      essential: record.settings.essential,
+      dependencies: Object.freeze(record.deps.filter(({ implied }) => !implied).map(({ to }) => to.name)),
+      ...(blockedBy === undefined || blockedBy.length === 0 ? {} : { blockedBy: Object.freeze(blockedBy) }),
+      ...(record.attempt > 0 ? { attempt: record.attempt } : {}),
+      ...(record.dueAt > 0 && pending ? { nextRetryAt: this.#wall(record.dueAt) } : {}),
+      epoch: record.epoch,
+      since: record.since,
+      ...(record.active ? { uptime: this.#clock.now() - record.changedAt } : {}),
+      ...(stopReason === undefined ? {} : { stopReason }),
+      ...(data === undefined ? {} : { data }),
+    })
+  }
+
+  /** What a service that is desired up and not live waits for, from the same function that lets it start. */
+  #blockedBy(record: Record): Cause[] {
+    const { name, state, lastError } = record
+    const error = lastError === undefined ? {} : { error: lastError }
+    switch (blocker(record, this.#clock.now())) {
+      case 'gave up':
+        return [{ name, state, kind: state === 'auth_required' ? 'auth' : 'failed', ...error }]
+      case 'backoff':
+        return [{ name, state, kind: 'backoff', ...error, until: this.#wall(record.dueAt) }]
+      case 'hook':
+        return [{ name, state, kind: 'hook', ...error, until: this.#wall(record.unsettledBy) }]
+      case 'dependency':
+        return record.deps.filter((edge) => !edge.open).map(({ to }) => this.#dependency(to))
+      case 'delay':
+        return [{ name, state, kind: 'delay', until: this.#wall(record.delayedUntil) }]
+      case 'permit':
+        return [{ name, state, kind: 'permit' }]
+      default:
+        return []
+    }
+  }
+
+  #dependency({ name, core, state, lastError }: Record): Cause {
+    if (core === undefined) return { name, state, kind: 'missing' }
+    return { name, state, kind: 'dependency', ...(lastError === undefined ? {} : { error: lastError }) }
+  }
+
+  /** An orderly stop waits for these dependents. */
+  #heldBy(record: Record): Cause[] {
+    return record.dependents.filter(({ from, spec }) => from.isLive && (record.orderAll || leans(spec))).map(({ from }) => ({ name: from.name, state: from.state, kind: 'stop' }))
+  }
+
+  #wall(at: number): number {
+    return Math.round(this.#clock.wall() + at - this.#clock.now())
+  }
+}
+
+/** A service's own data; if asking for it throws, that is all there is to tell. */
+function dataOf({ core }: Record): Readonly<{ [key: string]: unknown }> | undefined {
+  try {
+    const data = core?.table.data(core.service)
+    return typeof data === 'object' && data !== null && Object.keys(data).length > 0 ? (data as Readonly<{ [key: string]: unknown }>) : undefined
+  } catch {
+    return undefined
+  }
+}

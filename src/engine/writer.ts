@@ -1,0 +1,116 @@
+// The only writer of observed state: every change of state, health or error passes here, is checked against the table
+// and becomes exactly one event (R1, R37). Decides nothing.
+
+import type { KeelsonError } from '../errors.js'
+import { serves } from '../kernel/health.js'
+import { step } from '../kernel/state.js'
+import type { HealthStatus, ServiceState, StateChange, StateUpdater, StopReason } from '../service.js'
+import type { EventLog } from './event-log.js'
+import type { Moment } from './ports.js'
+import type { Record } from './record.js'
+
+export class Writer {
+  readonly #log: EventLog
+  readonly #moment: Moment
+  /** Transitions that were refused. */
+  dropped = 0
+
+  constructor(log: EventLog, moment: Moment) {
+    this.#log = log
+    this.#moment = moment
+  }
+
+  /** Enters a state. `attempt`, `epoch` and `lastError` of the record must be what they are in the new state. */
+  move(record: Record, state: ServiceState, health: HealthStatus, reason?: StopReason | 'exhausted'): boolean {
+    const old = record.state
+    if (!step(old, state)) {
+      this.dropped++
+      this.warn('ILLEGAL_TRANSITION', `service '${record.name}' cannot go from ${old} to ${state}; the change was dropped`, record)
+      return false
+    }
+    record.state = state
+    record.changedAt = this.#moment.now
+    record.since = this.#moment.wall
+    this.#setHealth(record, health)
+    const seq = this.#log.count()
+    const causedBy = record.cause === 0 ? record.lastSeq : record.cause
+    record.lastSeq = seq
+    record.cause = 0
+    if (this.#log.heard) {
+      const { attempt, lastError } = record
+      this.#log.record('state', seq, causedBy, {
+        ...who(record),
+        oldState: old,
+        newState: state,
+        health,
+        ...(lastError !== undefined ? { error: lastError } : {}),
+        ...(reason !== undefined ? { reason } : {}),
+        ...(attempt > 0 ? { attempt } : {}),
+      })
+    }
+    this.#tellService(record, old, reason)
+    return true
+  }
+
+  /** Changes health or error while the state stays. */
+  assess(record: Record, health: HealthStatus, error: KeelsonError | undefined): void {
+    const old = record.health
+    if (old === health && error === record.lastError) return
+    record.lastError = error
+    this.#setHealth(record, health)
+    record.lastSeq = this.#log.publish('health', record.cause === 0 ? record.lastSeq : record.cause, {
+      ...who(record),
+      oldHealth: old,
+      newHealth: health,
+      state: record.state,
+      ...(error !== undefined ? { error } : {}),
+    })
+    record.cause = 0
+    this.#tellUpdater(record)
+  }
+
+  warn(code: 'DEPENDENCY_TIMEOUT' | 'STOP_FAILED' | 'ILLEGAL_TRANSITION', message: string, record: Record): void {
+    this.#log.publish('warning', record.lastSeq, { code, message, name: record.name })
+  }
+
+  #setHealth(record: Record, health: HealthStatus): void {
+    record.health = health
+    const stable = record.active && serves(health)
+    if (stable && record.stableSince < 0) record.stableSince = this.#moment.now
+    else if (!stable && record.stableSince >= 0) {
+      // The budget is whole again after enough good time, looked at when that time ends (R19).
+      if (this.#moment.now - record.stableSince >= record.settings.restart.stableAfter) record.failures = 0
+      record.stableSince = -1
+    }
+  }
+
+  #tellService(record: Record, oldState: ServiceState, reason: StopReason | 'exhausted' | undefined): void {
+    const { core } = record
+    if (core === undefined) return
+    if (core.changes !== undefined && core.changes.size > 0) {
+      const change: StateChange = {
+        name: record.name,
+        oldState,
+        newState: record.state,
+        health: record.health,
+        ...(record.lastError !== undefined ? { error: record.lastError } : {}),
+        ...(reason !== undefined ? { reason } : {}),
+        epoch: record.epoch,
+        timestamp: record.since,
+      }
+      this.#log.tell(core.changes, Object.freeze(change), 'state')
+    }
+    this.#tellUpdater(record)
+  }
+
+  #tellUpdater({ core, state, health, lastError }: Record): void {
+    const service = core?.service as Partial<StateUpdater> | undefined
+    if (typeof service?.updateState === 'function') this.#log.call(() => (service as StateUpdater).updateState(state, health, lastError), 'state')
+  }
+}
+
+/** The fields that name a service in its events. */
+export function who(record: Record): { name: string; serviceType: string; epoch: number } {
+  return { name: record.name, serviceType: record.core?.declared.type ?? 'service', epoch: record.epoch }
+}
+

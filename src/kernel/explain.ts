@@ -1,0 +1,125 @@
+// Why is it not up? The chain from a service to the root cause, as data and as a sentence (R42).
+// Works on statuses, plain snapshots that say what each service waits for itself.
+
+import { describe } from '../errors.js'
+import type { Cause, Explanation, HealthReport, ServiceStatus } from '../events.js'
+import type { HealthStatus } from '../service.js'
+import { serves, worse } from './health.js'
+
+/** What stands between one service and being up, followed to the root, one item per service. */
+export function explain(status: ServiceStatus, find: (name: string) => ServiceStatus | undefined, wall: number): Explanation {
+  const { name } = status
+  const up = status.phase === 'active' && status.health !== 'unhealthy'
+  const because = up ? [] : chain(status, find)
+  return Object.freeze({ name, up, because: Object.freeze(because), text: sentence(status, because, up, find, wall) })
+}
+
+function chain(status: ServiceStatus, find: (name: string) => ServiceStatus | undefined): Cause[] {
+  const causes: Cause[] = []
+  const seen = new Set([status.name])
+  let at: ServiceStatus | undefined = status
+  while (at !== undefined) {
+    const blockers: readonly Cause[] = at.blockedBy ?? []
+    // A dependency that is not coming explains more than one that is on its way.
+    const next: Cause | undefined = blockers.find((c) => c.kind === 'dependency' && !seen.has(c.name) && !moving(find(c.name))) ?? blockers.find((c) => c.kind === 'dependency' && !seen.has(c.name))
+    if (next === undefined) {
+      const own: Cause | undefined = blockers.find((c) => c.kind !== 'dependency') ?? ownCause(at)
+      if (own !== undefined) {
+        if (causes.at(-1)?.name === own.name) causes.pop()
+        causes.push(own)
+      }
+      break
+    }
+    seen.add(next.name)
+    causes.push(next)
+    at = find(next.name)
+  }
+  return causes
+}
+
+const moving = (status: ServiceStatus | undefined): boolean => status?.phase === 'moving' || status?.phase === 'active'
+
+/** What a service that waits for nobody has to say for itself. */
+function ownCause({ name, state, error, stopReason, nextRetryAt, health }: ServiceStatus): Cause | undefined {
+  const cause = (kind: Cause['kind']): Cause => ({ name, state, kind, ...(error === undefined ? {} : { error }), ...(nextRetryAt === undefined ? {} : { until: nextRetryAt }) })
+  if (state === 'failed' || health === 'unhealthy') return cause('failed')
+  if (state === 'auth_required') return cause('auth')
+  if (state === 'retrying' || state === 'unreachable') return cause('backoff')
+  if (state === 'stopping') return cause('stop')
+  if (state === 'starting') return cause('hook')
+  if (state === 'stopped' || state === 'disconnected') return cause(stopReason === 'manual' ? 'manual' : 'stop')
+  return undefined
+}
+
+function sentence(status: ServiceStatus, because: readonly Cause[], up: boolean, find: (name: string) => ServiceStatus | undefined, wall: number): string {
+  const { name, state, health } = status
+  if (up) return `${name} is ${state}${health === 'healthy' ? '' : `, ${health}`}`
+  const [own] = because
+  if (own === undefined) return state === 'unknown' ? `${name} has never been started` : `${name} is ${state}`
+  if (because.length === 1 && own.name === name) return `${name} is ${condition(own, status, wall)}`
+  const needs = because.filter((cause) => cause.name !== name)
+  const root = because.at(-1) as Cause
+  const path = needs.map((cause) => `needs ${cause.name}`).join(', which ')
+  return `${name} is ${state}: ${path}, which is ${condition(root, find(root.name), wall)}`
+}
+
+/** The state of the root cause with what makes it last. */
+function condition({ state, kind, error, until }: Cause, status: ServiceStatus | undefined, wall: number): string {
+  const { attempt } = status ?? {}
+  const due = until === undefined ? undefined : `due in ${seconds(until - wall)}`
+  const detail = [attempt === undefined ? undefined : `attempt ${attempt}`, due].filter((part) => part !== undefined).join(', ')
+  const says: Readonly<Record<Cause['kind'], string>> = {
+    dependency: state,
+    backoff: state,
+    delay: `${state}, delayed`,
+    permit: `${state} for a permit`,
+    stop: state,
+    hook: state === 'waiting' ? 'waiting for a hook of an earlier epoch to settle' : state,
+    failed: state,
+    manual: `${state} by hand`,
+    auth: `${state}: credentials are missing`,
+    missing: 'not registered',
+  }
+  return `${says[kind]}${detail === '' ? '' : ` (${detail})`}${error === undefined ? '' : ` after ${describe(rootOf(error))}`}`
+}
+
+/** What was really thrown, under our own errors. */
+function rootOf(error: unknown): unknown {
+  let at = error
+  for (let i = 0; i < 10 && typeof at === 'object' && at !== null && (at as { cause?: unknown }).cause !== undefined; i++) at = (at as { cause?: unknown }).cause
+  return at
+}
+
+function seconds(ms: number): string {
+  return ms < 1_000 ? `${Math.max(0, Math.round(ms))} ms` : `${Math.round(ms / 100) / 10} s`
+}
+
+/** The health of a whole: the worst of what is desired up, and whom to blame for it, root cause first (R28). */
+export function rollUp(services: readonly (ServiceStatus & { readonly wanted: boolean })[], find: (name: string) => ServiceStatus | undefined): Pick<HealthReport, 'status' | 'because'> {
+  let status: HealthStatus = 'healthy'
+  const blamed = new Map<string, HealthReport['because'][number]>()
+  for (const service of services) {
+    if (!service.wanted) continue
+    const own = healthOf(service)
+    if (serves(own) && own === 'healthy') continue
+    const seen = service.essential || own === 'degraded' ? own : 'degraded'
+    status = worse(status, seen)
+    const root = service.phase === 'active' ? undefined : chain(service, find).at(-1)
+    const who = root === undefined ? service : (find(root.name) ?? service)
+    if (!blamed.has(who.name)) {
+      const { name, state, error } = who
+      blamed.set(name, Object.freeze({ name, health: healthOf(who), state, ...(error === undefined ? {} : { error }) }))
+    }
+  }
+  const because = [...blamed.values()].sort((a, b) => RANK.indexOf(b.health) - RANK.indexOf(a.health))
+  return { status, because: Object.freeze(because) }
+}
+
+const RANK: readonly HealthStatus[] = ['unknown', 'healthy', 'degraded', 'checking', 'unhealthy']
+
+/** One that is not active counts as `checking`, after a failure as `unhealthy`, completed as `healthy`. */
+function healthOf({ phase, health, state, stopReason, error }: ServiceStatus): HealthStatus {
+  if (phase === 'active') return health
+  if (stopReason === 'completed' && phase !== 'moving') return 'healthy'
+  return error === undefined ? 'checking' : 'unhealthy'
+}

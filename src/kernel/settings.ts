@@ -1,0 +1,155 @@
+// Options of a service and of an orchestrator: which exist, what each may be, their defaults, what contradicts what.
+// Plain data in, plain data out; nothing here knows what an option does.
+
+import { KeelsonError } from '../errors.js'
+import type { HealthCheckOptions, RestartOptions, ServiceOptions } from '../service.js'
+import { check, COUNT, DELAY, FACTOR, FLAG, FUNCTION, INTERVAL, type Kind, LIMIT, LIST, OBJECT, oneOf, SHARE, TEXT, THRESHOLD, TIMEOUT } from './validate.js'
+
+/** Every option of a service with its default filled in; shared by services that declare none. */
+export interface Settings {
+  readonly restart: Readonly<Required<RestartOptions>>
+  readonly healthCheck: Readonly<Required<HealthCheckOptions>>
+  readonly startDelay: number
+  readonly startTimeout: number
+  readonly stopTimeout: number
+  readonly abortGrace: number
+  readonly essential: boolean
+  readonly autoStart: boolean
+  readonly remote: boolean
+  readonly classify: ServiceOptions['classify'] | undefined
+}
+
+/** What an orchestrator sets for all its services. */
+export type Defaults = Pick<ServiceOptions, 'restart' | 'healthCheck' | 'startTimeout' | 'stopTimeout' | 'abortGrace'>
+
+const RESTART: Readonly<Record<keyof RestartOptions, Kind>> = {
+  policy: oneOf('never', 'on-failure', 'always'),
+  maxRetries: COUNT,
+  initialBackoff: DELAY,
+  maxBackoff: DELAY,
+  multiplier: FACTOR,
+  jitter: SHARE,
+  stableAfter: DELAY,
+}
+
+const HEALTH_CHECK: Readonly<Record<keyof HealthCheckOptions, Kind>> = {
+  interval: INTERVAL,
+  timeout: TIMEOUT,
+  startGrace: DELAY,
+  failureThreshold: THRESHOLD,
+  successThreshold: THRESHOLD,
+  onUnhealthy: oneOf('restart', 'report'),
+}
+
+const SERVICE: Readonly<Record<keyof ServiceOptions, Kind>> = {
+  type: TEXT,
+  dependsOn: LIST,
+  restart: OBJECT,
+  healthCheck: OBJECT,
+  startDelay: DELAY,
+  startTimeout: TIMEOUT,
+  stopTimeout: TIMEOUT,
+  abortGrace: DELAY,
+  essential: FLAG,
+  autoStart: FLAG,
+  remote: FLAG,
+  classify: FUNCTION,
+}
+
+const ORCHESTRATOR: Readonly<Record<string, Kind>> = {
+  services: LIST,
+  registry: OBJECT,
+  restart: OBJECT,
+  healthCheck: OBJECT,
+  maxConcurrentStarts: LIMIT,
+  maxConcurrentRetries: LIMIT,
+  maxConcurrentChecks: LIMIT,
+  startTimeout: TIMEOUT,
+  stopTimeout: TIMEOUT,
+  shutdownTimeout: TIMEOUT,
+  abortGrace: DELAY,
+  history: COUNT,
+  order: oneOf('dependencies', 'registration'),
+  logger: OBJECT,
+  clock: OBJECT,
+  random: FUNCTION,
+}
+
+const RESTART_DEFAULTS: Settings['restart'] = {
+  policy: 'on-failure',
+  maxRetries: 5,
+  initialBackoff: 1_000,
+  maxBackoff: 60_000,
+  multiplier: 2,
+  jitter: 0.25,
+  stableAfter: 60_000,
+}
+
+const HEALTH_CHECK_DEFAULTS: Settings['healthCheck'] = {
+  interval: 10_000,
+  timeout: 5_000,
+  startGrace: 0,
+  failureThreshold: 3,
+  successThreshold: 1,
+  onUnhealthy: 'restart',
+}
+
+/** Checks a service's options as a whole; `hooks` are further fields that its definition may have (R51). */
+export function checkServiceOptions(subject: string, options: unknown, hooks: Readonly<Record<string, Kind>> = {}): void {
+  check(subject, '', options, { ...SERVICE, ...hooks })
+  checkShared(subject, options as Defaults)
+}
+
+/** Checks an orchestrator's options as a whole (R51). */
+export function checkOrchestratorOptions(subject: string, options: unknown): void {
+  check(subject, '', options, ORCHESTRATOR)
+  checkShared(subject, options as Defaults)
+}
+
+function checkShared(subject: string, { restart, healthCheck }: Defaults): void {
+  if (healthCheck !== undefined) check(subject, 'healthCheck', healthCheck, HEALTH_CHECK)
+  if (restart === undefined) return
+  check(subject, 'restart', restart, RESTART)
+  const { policy, initialBackoff, maxBackoff } = restart
+  const others = Object.keys(restart).filter((key) => key !== 'policy' && restart[key as keyof RestartOptions] !== undefined)
+  if (policy === 'never' && others.length > 0)
+    throw new KeelsonError('CONFIG_INVALID', `${subject}: restart.${others[0]} has no effect beside restart.policy 'never'; leave one of them out`)
+  if (initialBackoff !== undefined && maxBackoff !== undefined && initialBackoff > maxBackoff)
+    throw new KeelsonError('CONFIG_INVALID', `${subject}: restart.initialBackoff ${initialBackoff} is above restart.maxBackoff ${maxBackoff}; raise the latter`)
+}
+
+/** The settings that hold where nobody says otherwise. */
+export function defaultSettings(defaults: Defaults = {}): Settings {
+  return settle({}, defaults)
+}
+
+/** The settings of a service: its own options over the orchestrator's over the library's. */
+export function settingsOf(options: ServiceOptions, shared: Settings, defaults: Defaults): Settings {
+  for (const key of Object.keys(SERVICE)) {
+    if (key !== 'type' && key !== 'dependsOn' && options[key as keyof ServiceOptions] !== undefined) return settle(options, defaults)
+  }
+  return shared
+}
+
+function settle(options: ServiceOptions, defaults: Defaults): Settings {
+  const stopTimeout = options.stopTimeout ?? defaults.stopTimeout ?? 10_000
+  const remote = options.remote ?? false
+  const base = remote ? { ...RESTART_DEFAULTS, maxRetries: 0 } : RESTART_DEFAULTS
+  return Object.freeze({
+    restart: Object.freeze({ ...base, ...given(defaults.restart), ...given(options.restart) }),
+    healthCheck: Object.freeze({ ...HEALTH_CHECK_DEFAULTS, ...given(defaults.healthCheck), ...given(options.healthCheck) }),
+    startDelay: options.startDelay ?? 0,
+    startTimeout: options.startTimeout ?? defaults.startTimeout ?? 30_000,
+    stopTimeout,
+    abortGrace: Math.min(options.abortGrace ?? defaults.abortGrace ?? 1_000, stopTimeout / 2),
+    essential: options.essential ?? true,
+    autoStart: options.autoStart ?? true,
+    remote,
+    classify: options.classify,
+  })
+}
+
+function given<T extends object>(options: T | undefined): Partial<T> {
+  if (options === undefined) return {}
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Partial<T>
+}

@@ -1,0 +1,14 @@
+import { defineConfig } from 'tsup'
+
+/** One entry per door: the same list as `exports` in package.json (test/house/doors.test.ts compares). */
+export default defineConfig({
+  entry: { index: 'src/index.ts', 'main/index': 'src/main/index.ts', 'testing/index': 'src/testing/index.ts' },
+  format: 'esm',
+  target: 'node20',
+  platform: 'node',
+  dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+  splitting: true,
+  treeshake: true,
+  clean: true,
+  removeNodeProtocol: false,
+})
