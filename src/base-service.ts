@@ -16,6 +16,7 @@ import type {
   CheckResult,
   Dependency,
   HealthStatus,
+  Logger,
   RunContext,
   Service,
   ServiceOptions,
@@ -28,7 +29,7 @@ import type {
 } from './service.js'
 
 /** Silence: a library does not write to anybody's console unasked. */
-export const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+export const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
 
 /** Which hooks a service has beside `onStart` and `onStop`. */
 interface Has {
@@ -49,9 +50,13 @@ export abstract class ManagedService implements Service {
     this.#core = new ServiceCore(this, name, table, { type: options.type ?? 'service', options, edges: edges(subject, options.dependsOn), ...has })
   }
 
-  /** @internal */
-  get [CORE](): ServiceCore {
-    return this.#core
+  static {
+    // By this an orchestrator, of whichever copy of the module, knows the service for one of keelson's.
+    Object.defineProperty(this.prototype, CORE, {
+      get(this: ManagedService): ServiceCore {
+        return this.#core
+      },
+    })
   }
 
   /** The name it is registered under. */

@@ -61,11 +61,6 @@ export class KeelsonError<Report = unknown> extends Error {
     for (const key of ['report', 'suppressed']) Object.defineProperty(this, key, { enumerable: false })
   }
 
-  /** Recognises errors of every copy of the module in the program, without `instanceof`. */
-  get [BRAND](): true {
-    return true
-  }
-
   /** A plain, JSON-safe form: name, code, message and a text of the cause (R50). */
   toJSON(): ErrorJSON {
     return {
@@ -78,6 +73,8 @@ export class KeelsonError<Report = unknown> extends Error {
   }
 }
 Object.defineProperty(KeelsonError.prototype, 'name', { value: 'KeelsonError', configurable: true, writable: true })
+// By this, errors of every copy of the module in a program are recognised, without `instanceof`.
+Object.defineProperty(KeelsonError.prototype, BRAND, { value: true })
 
 /** Tells whether a caught value is an error of keelson, of whichever copy of the module; optionally with this code. */
 export function isKeelsonError(value: unknown, code?: ErrorCode): value is KeelsonError {

@@ -2,9 +2,9 @@
 // roll-up is its health.
 
 import { BaseService } from './base-service.js'
-import { CORE } from './engine/core.js'
 import type { Engine } from './engine/engine.js'
 import type { Reports } from './engine/epoch.js'
+import { coreOf } from './engine/foreign.js'
 import type { Closing } from './engine/life.js'
 import { untilLeave } from './engine/run.js'
 import { isKeelsonError } from './errors.js'
@@ -29,9 +29,10 @@ export class NestedService extends BaseService {
 
   protected override async onStart(context: StartContext & Partial<Reports>): Promise<void> {
     const { signal, own } = context
-    this[CORE].hurried = (left) => void this.#stop(left).catch(() => {})
+    const core = coreOf(this)
+    core.hurried = (left) => void this.#stop(left).catch(() => {})
     own(() => {
-      this[CORE].hurried = undefined
+      core.hurried = undefined
     })
     let asked = false
     const tell = (): void => {

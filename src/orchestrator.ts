@@ -21,7 +21,7 @@ import type {
 import { checkOrchestratorOptions } from './kernel/settings.js'
 import { check, FLAG, FUNCTION, invalid, oneOf, SIGNAL, show, TIMEOUT } from './kernel/validate.js'
 import { NestedService } from './nested.js'
-import { HOLD, ServiceRegistry } from './registry.js'
+import { hold, ServiceRegistry } from './registry.js'
 import { silent } from './base-service.js'
 import type { CallOptions, HealthCheckOptions, Logger, RestartOptions, Service, ServiceOptions, Unsubscribe } from './service.js'
 
@@ -112,10 +112,9 @@ export class Orchestrator {
       chained: options.order === 'registration',
       solo: false,
     })
-    if (!(HOLD in registry)) throw invalid(SUBJECT, 'registry', registry, 'a ServiceRegistry')
+    if (!(registry instanceof ServiceRegistry)) throw invalid(SUBJECT, 'registry', registry, 'a ServiceRegistry')
     this.registry = registry
-    registry[HOLD](this.#engine)
-    for (const service of services) this.#engine.add(service)
+    hold(registry, this.#engine, services)
   }
 
   /**

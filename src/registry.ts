@@ -8,8 +8,8 @@ import { PHASE } from './kernel/state.js'
 import { show } from './kernel/validate.js'
 import type { Service } from './service.js'
 
-/** Gives a registry to the engine that holds it from now on. */
-export const HOLD: unique symbol = Symbol('hold')
+/** Gives a registry to the engine that holds it from now on, which registers what is in it and `more`, or throws. */
+export let hold: (registry: ServiceRegistry, engine: Engine, more: readonly Service[]) => void
 
 /**
  * The services of a program, by name.
@@ -75,10 +75,13 @@ export class ServiceRegistry {
     return services[Symbol.iterator]()
   }
 
-  /** @internal */
-  [HOLD](engine: Engine): void {
+  static {
+    hold = (registry, engine, more) => registry.#hold(engine, more)
+  }
+
+  #hold(engine: Engine, more: readonly Service[]): void {
     if (this.#engine !== undefined) throw new KeelsonError('SERVICE_IN_USE', 'a registry - belongs to another orchestrator; make one for each')
-    for (const service of this.#services.values()) engine.add(service)
+    engine.addAll([...this.#services.values(), ...more])
     this.#engine = engine
     this.#services = new Map()
   }

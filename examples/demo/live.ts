@@ -24,7 +24,8 @@ export async function openShop(folder: string, port: number): Promise<void> {
     c: { does: 'courier comes / goes', run: () => (office.isOpen ? office.close() : office.open()) },
   }
   if (process.stdin.isTTY && process.stdout.isTTY) listenToKeys(commands)
-  const title = () => `${paint('bold', 'A small shop on keelson')}   curl -d tea ${api.url}`
+  const hint = () => (api.state === 'running' ? `   curl -d tea ${api.url}` : '')
+  const title = () => `${paint('bold', 'A small shop on keelson')}${hint()}`
   const table = process.stdout.isTTY ? new Table(app, { title, help: helpOf(commands) }) : undefined
   if (!table) void printLines(app)
 

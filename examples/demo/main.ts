@@ -12,6 +12,7 @@ const { values } = parseArgs({ options: { story: { type: 'boolean' }, port: { ty
 
 const folder = mkdtempSync(join(tmpdir(), 'keelson-demo-'))
 process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
+process.stdout.on('error', () => {}) // nobody reads any more: no reason to stop without order
 
 if (values.story) {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1))

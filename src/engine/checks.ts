@@ -11,6 +11,7 @@ import type { CheckContext, HealthStatus } from '../service.js'
 import type { Bucket, Deadlines, Timed } from './deadlines.js'
 import type { Clock, Random } from './ports.js'
 import type { Record } from './record.js'
+import { LazySignal } from './signal.js'
 import { isThenable } from './subscribers.js'
 
 export interface ChecksHost {
@@ -75,9 +76,9 @@ export class Checks {
   #release(check: Check): void {
     check.free?.()
     check.free = undefined
-    const { controller } = check
-    check.controller = undefined
-    if (controller !== undefined) this.#host.enter(() => controller.abort(new KeelsonError('CANCELLED', `service '${check.record.name}' - the time of its check is over`)))
+    const { context } = check
+    check.context = undefined
+    if (context !== undefined) this.#host.enter(() => context.abort(new KeelsonError('CANCELLED', `service '${check.record.name}' - the time of its check is over`)))
   }
 
   #due(check: Check): void {
@@ -105,13 +106,8 @@ export class Checks {
     check.inFlight = true
     check.void = check.hung = false
     check.began = this.#host.clock.now()
-    const context: CheckContext = {
-      epoch: current.epoch,
-      get signal() {
-        if (check.controller === undefined) check.controller = new AbortController()
-        return check.controller.signal
-      },
-    }
+    const context = new Checking(current.epoch)
+    check.context = context
     const settled = (answer: unknown, ...thrown: Thrown): void => this.#host.post(() => this.#settled(check, answer, thrown))
     this.#pulse.enter(check, timeout)
     try {
@@ -132,7 +128,7 @@ export class Checks {
     this.#pulse.look()
     this.#pulse.leave(check)
     check.inFlight = false
-    check.controller = undefined
+    check.context = undefined
     this.#release(check)
     const result = resultOf(answer)
     if (!check.hung && !check.void) {
@@ -172,7 +168,7 @@ class Check implements Timed {
   hung = false
   over = false
   free: (() => void) | undefined = undefined
-  controller: AbortController | undefined = undefined
+  context: Checking | undefined = undefined
 
   constructor(record: Record, onDue: (check: Check) => void) {
     this.record = record
@@ -182,6 +178,24 @@ class Check implements Timed {
 
   due(): void {
     this.#onDue(this)
+  }
+}
+
+/** What one check is given; its signal is made when it is asked for. */
+class Checking implements CheckContext {
+  readonly epoch: number
+  readonly #lazy: LazySignal = new LazySignal()
+
+  constructor(epoch: number) {
+    this.epoch = epoch
+  }
+
+  get signal(): AbortSignal {
+    return this.#lazy.signal
+  }
+
+  abort(reason: unknown): void {
+    this.#lazy.abort(reason)
   }
 }
 
@@ -202,11 +216,11 @@ class Pulse implements Timed {
 
   /** A check goes in flight: stalls of more than a quarter of its timeout make it void. */
   enter(check: Check, timeout: number): void {
-    if (this.#watched.size > 0) this.look()
+    const late = this.#watched.size > 0 && this.look()
     this.#watched.set(check, timeout / 4)
     // A fiftieth of the timeout is exact enough for a quarter of it.
     const period = Math.min(100, Math.max(1, timeout / 50))
-    if (this.#watched.size > 1 && period >= this.#period) return
+    if (this.#watched.size > 1 && period >= this.#period && !late) return
     this.#period = this.#watched.size > 1 ? Math.min(period, this.#period) : period
     this.#beat()
   }
@@ -215,11 +229,12 @@ class Pulse implements Timed {
     if (this.#watched.delete(check) && this.#watched.size === 0) this.#deadlines.disarm(this)
   }
 
-  /** Looks how late the pulse is by now. */
-  look(): void {
-    if (this.#watched.size === 0) return
+  /** Looks how late the pulse is by now; whom that concerns is void. Returns whether it is late at all. */
+  look(): boolean {
+    if (this.#watched.size === 0) return false
     const late = this.#clock.now() - this.#at
     if (late > 0) for (const [check, most] of this.#watched) if (late > most) check.void = true
+    return late > 0
   }
 
   due(): void {

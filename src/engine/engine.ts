@@ -98,7 +98,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
 
   stopService(name: string, options: CallOptions = {}): Promise<OperationReport> {
     return this.#call(options, () => {
-      const record = this.topology.find(name)
+      const record = this.topology.get(name) ?? this.topology.find(name)
       return new StopOperation(this, {
         kind: 'stop',
         target: name,
@@ -112,17 +112,23 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     }, false)
   }
 
-  /** Adds a service at once; the promise settles when its event is queued. */
-  register(service: Service): Promise<void> {
+  /** Adds all of them or, throwing, none. */
+  addAll(services: Iterable<Service>): void {
+    const left: (() => void)[] = []
     try {
-      this.add(service)
+      for (const service of services) {
+        const core = coreOf(service)
+        const { keeper, told } = core
+        this.add(service)
+        left.push(() => Object.assign(core, { keeper, told }))
+      }
     } catch (error) {
-      return Promise.reject(error)
+      for (const restore of left) restore()
+      throw error
     }
-    return Promise.resolve()
   }
 
-  /** `register` without a promise; throws instead of rejecting. */
+  /** Registers a service, at once. */
   add(service: Service): void {
     this.#refuseClosed('register')
     const core = coreOf(service)

@@ -5,6 +5,7 @@
 import { KeelsonError } from '../errors.js'
 import { show } from '../kernel/validate.js'
 import type { HealthStatus, Logger, Resource, Service, StartContext } from '../service.js'
+import { LazySignal } from './signal.js'
 
 /** Whose life it is. */
 export interface Owner {
@@ -34,9 +35,7 @@ export class Epoch<Of extends Owner> implements StartContext, Reports {
   #owner: Of | undefined
   readonly #name: string
   readonly #host: EpochHost<Of>
-  #controller: AbortController | undefined
-  #aborted = false
-  #reason: unknown
+  readonly #lazy: LazySignal = new LazySignal()
   #resources: Resource[] | undefined
 
   constructor(owner: Of, epoch: number, host: EpochHost<Of>) {
@@ -47,11 +46,7 @@ export class Epoch<Of extends Owner> implements StartContext, Reports {
   }
 
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController()
-      if (this.#aborted) this.#controller.abort(this.#reason)
-    }
-    return this.#controller.signal
+    return this.#lazy.signal
   }
 
   // Getters that give bound functions, since hooks destructure their context.
@@ -95,12 +90,8 @@ export class Epoch<Of extends Owner> implements StartContext, Reports {
     }
   }
 
-  /** Aborts the signal, if anybody has asked for it; later askers find it aborted. */
   abort(reason: unknown): void {
-    if (this.#aborted) return
-    this.#aborted = true
-    this.#reason = reason
-    this.#controller?.abort(reason)
+    this.#lazy.abort(reason)
   }
 
   /** Takes the resource that was owned last. */

@@ -10,6 +10,7 @@ import { disposerOf, Epoch, type EpochHost, serviceLogger } from './epoch.js'
 import type { Permits } from './permits.js'
 import type { Moment } from './ports.js'
 import type { Fate, Record } from './record.js'
+import { LazySignal } from './signal.js'
 import { isThenable } from './subscribers.js'
 import type { Writer } from './writer.js'
 
@@ -69,26 +70,20 @@ export class Life {
 
   /** Calls a hook; a plain value settles it without a promise. Returns whether it is still in flight. */
   #call(hook: () => unknown, settled: (failed: boolean, error: unknown) => void): boolean {
-    let answer: unknown
     try {
-      answer = hook()
-    } catch (error) {
-      this.#host.post(() => settled(true, error))
-      return false
-    }
-    if (!isThenable(answer)) {
+      const answer = hook()
+      if (isThenable(answer)) {
+        answer.then(
+          () => this.#host.post(() => settled(false, undefined)),
+          (error: unknown) => this.#host.post(() => settled(true, error)),
+        )
+        return true
+      }
       this.#host.post(() => settled(false, undefined))
-      return false
-    }
-    try {
-      answer.then(
-        () => this.#host.post(() => settled(false, undefined)),
-        (error: unknown) => this.#host.post(() => settled(true, error)),
-      )
     } catch (error) {
       this.#host.post(() => settled(true, error))
     }
-    return true
+    return false
   }
 
   /** An abandoned hook has settled at last: what it holds of the next epoch is released, its result is dropped. */
@@ -235,12 +230,14 @@ export class Life {
     if (epoch === undefined) return
     for (let resource = epoch.pop(); resource !== undefined; resource = epoch.pop()) {
       let answer: unknown
+      let waits = false
       try {
         answer = disposerOf(resource)?.()
+        waits = isThenable(answer)
       } catch (error) {
         this.#unclean(record, 'STOP_FAILED', `a disposer failed: ${describe(error)}`, error)
       }
-      if (!isThenable(answer)) continue
+      if (!waits) continue
       const rushed = record.rushed
       const settled = (failed: boolean, error: unknown): void => {
         const awaited = record.current === epoch && record.awaitedDisposer === settled
@@ -328,23 +325,18 @@ export class Closing implements StopContext {
   readonly left: number
   readonly #name: string
   readonly #logger: Logger
-  #controller: AbortController | undefined
-  #over = false
+  readonly #lazy: LazySignal = new LazySignal()
 
   constructor(epoch: number, reason: StopReason, name: string, left: number, logger: Logger) {
-    this.left = left
     this.epoch = epoch
     this.reason = reason
+    this.left = left
     this.#name = name
     this.#logger = logger
   }
 
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController()
-      if (this.#over) this.abort()
-    }
-    return this.#controller.signal
+    return this.#lazy.signal
   }
 
   get log(): Logger {
@@ -352,7 +344,6 @@ export class Closing implements StopContext {
   }
 
   abort(): void {
-    this.#over = true
-    this.#controller?.abort(new KeelsonError('STOP_TIMEOUT', `service '${this.#name}' - the time for its stop is over`))
+    this.#lazy.abort(new KeelsonError('STOP_TIMEOUT', `service '${this.#name}' - the time for its stop is over`))
   }
 }

@@ -43,8 +43,8 @@ export interface OperationsHost {
   /** A replacement may take its place: the old one is at rest. */
   exchange(record: Record): void
   snapshot(): Snapshot
-  /** A service ended of itself or gave up. */
-  ended(record: Record): void
+  /** A service is at rest: it stopped, ended of itself or gave up. */
+  ended(): void
 }
 
 export class Reconciler implements LifeHost, TurnWork {
@@ -117,7 +117,7 @@ export class Reconciler implements LifeHost, TurnWork {
       const record = this.#work[this.#next++] as Record
       record.queued = false
       this.#step(record)
-      record.cause = 0
+      if (!record.ready) record.cause = 0
       return true
     }
     this.#work = []
@@ -155,6 +155,7 @@ export class Reconciler implements LifeHost, TurnWork {
     if (reason === undefined) return
     if (record.state === 'starting') return this.life.end(record, reason, 'asked')
     record.ending = true
+    record.endingAt = this.moment.now
     record.orderAll = reason === 'shutdown'
     record.stopReason = reason
     this.neighbours.lost(record, false)
@@ -170,7 +171,11 @@ export class Reconciler implements LifeHost, TurnWork {
 
   #atRest(record: Record): void {
     if (record.replacement !== undefined) this.#host.exchange(record)
-    if (!record.desired) return this.#rest.withdraw(record, record.downReason)
+    if (!record.desired) {
+      this.#rest.withdraw(record, record.downReason)
+      this.#host.ended()
+      return
+    }
     if (this.#rest.pursue(record)) {
       if (record.ready) return
       record.ready = true
@@ -182,6 +187,7 @@ export class Reconciler implements LifeHost, TurnWork {
   /** Tells the operations that want a service whether they wait for it in vain. */
   #judgeWait(record: Record): void {
     if (record.gaveUp) return this.#fail(record, record.lastError, true)
+    if (record.completedForGood) return
     if (record.unsettled > 0 && record.dueAt <= this.moment.now)
       return this.#fail(record, new KeelsonError('START_FAILED', `service '${record.name}' - an abandoned hook of an earlier epoch has not settled; let its hooks heed their signal`), false)
     if (record.unmet === 0) return
@@ -275,7 +281,7 @@ export class Reconciler implements LifeHost, TurnWork {
     record.remembered = false
     for (const part of [...record.stops]) part.driver.rested(part)
     this.look(record)
-    if (fate === 'completed' || record.gaveUp) this.#host.ended(record)
+    this.#host.ended()
   }
 
   failed(record: Record, epoch: number, error: unknown): void {
@@ -317,7 +323,7 @@ export class Reconciler implements LifeHost, TurnWork {
       if (record.isLive) return this.life.due(record)
       this.#rest.due(record)
       this.look(record)
-      if (record.state === 'failed') this.#host.ended(record)
+      if (record.state === 'failed') this.#host.ended()
     })
   }
 

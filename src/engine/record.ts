@@ -184,7 +184,8 @@ export class Record implements Timed, Owner {
   /** When its hook was entered, and how long it took; for reports. */
   hookAt = 0
   hookTook = -1
-  /** Monotonic times at which its last stop began and ended; for reports. */
+  /** Monotonic times at which its last stop was asked for, began and ended; for reports. */
+  endingAt = 0
   stoppingAt = 0
   restedAt = 0
   /** Monotonic bounds of what is in flight: `onStart`, the hooks that a stop waits for, the whole stop. */

@@ -2,7 +2,7 @@
 // Reads records, changes nothing.
 
 import type { OperationKind, OperationOutcome, OperationReport, ServiceOutcome } from '../events.js'
-import type { Part, Record } from './record.js'
+import { append, type Part, type Record } from './record.js'
 
 /** The report of an operation that has just come to this outcome. */
 export function report(
@@ -53,14 +53,16 @@ function row({ name, outcome, state, took, waits, error }: Captured): ServiceOut
   })
 }
 
-function waitsOf({ record, epochBefore }: Part): Captured['waits'] {
-  if (record.epoch === epochBefore && record.isLive) return NO_WAITS
+/** For a start the dependencies that it waited for, for a stop the dependents; those that took no time are left out. */
+function waitsOf({ record, epochBefore, wantsDown, wasLive }: Part): Captured['waits'] {
   let waits: { name: string; duration: number }[] | undefined
-  for (const { to, waited } of record.deps) {
-    if (waited <= 0) continue
-    waits ??= []
-    waits.push(Object.freeze({ name: to.name, duration: waited }))
+  const add = (name: string, duration: number): void => {
+    if (duration > 0) waits = append(waits ?? [], Object.freeze({ name, duration }))
   }
+  if (!wantsDown) {
+    if (record.epoch > epochBefore || !record.isLive) for (const { to, waited } of record.deps) add(to.name, waited)
+  } else if (wasLive && !record.isLive)
+    for (const { from } of record.dependents) if (from.restedAt <= record.stoppingAt) add(from.name, from.restedAt - record.endingAt)
   return waits === undefined ? NO_WAITS : Object.freeze(waits)
 }
 
@@ -68,6 +70,7 @@ function outcomeOf(part: Part): ServiceOutcome['outcome'] {
   const { record, error } = part
   if (record.unsettled > 0) return 'abandoned'
   if (error !== undefined || record.gaveUp) return 'failed'
+  if (!part.wantsDown && record.lastError !== undefined && !record.active) return 'failed'
   if (part.wantsDown) return record.isLive && !part.done ? 'cancelled' : part.wasLive ? 'stopped' : 'unchanged'
   if (record.active && record.epoch > part.epochBefore) return 'started'
   if (record.active) return 'unchanged'
@@ -80,7 +83,7 @@ function startPath(parts: readonly Part[]): string[] {
   let last: Record | undefined
   const began = new Map(parts.map((part) => [part.record, part.epochBefore]))
   for (const { record, epochBefore, essential } of parts) {
-    if (essential && record.epoch > epochBefore && (last === undefined || record.changedAt >= last.changedAt)) last = record
+    if (essential && record.epoch > epochBefore && (last === undefined || later(record, last))) last = record
   }
   const path: string[] = []
   while (last !== undefined && path.length <= parts.length) {
@@ -89,6 +92,11 @@ function startPath(parts: readonly Part[]): string[] {
     last = next !== undefined && (began.get(next) ?? next.epoch) < next.epoch ? next : undefined
   }
   return path.reverse()
+}
+
+/** Which of two came up later; in one instant, whose event came later. */
+function later(a: Record, b: Record): boolean {
+  return a.changedAt === b.changedAt ? a.lastSeq > b.lastSeq : a.changedAt > b.changedAt
 }
 
 /** From the service that came to rest last back along the dependents that each waited for last. */

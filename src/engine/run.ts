@@ -3,17 +3,26 @@
 
 import { isKeelsonError } from '../errors.js'
 import type { Engine } from './engine.js'
+import type { Record } from './record.js'
+import { essentialOf } from './start.js'
 
 /** Why an engine has no reason to stay up: somebody stops it, all is done, or a service gave up. */
-export type Leave = { readonly why: 'stopped' | 'completed' } | { readonly why: 'gave up'; readonly error: unknown }
+export type Leave =
+  | { readonly why: 'completed' }
+  | { readonly why: 'stopped'; readonly by: readonly Promise<unknown>[] }
+  | { readonly why: 'gave up'; readonly error: unknown }
 
 /** Whether the engine has a reason to stay up, looking at what is true now. */
 export function leave(engine: Engine): Leave | undefined {
-  if (engine.shutdowns.size > 0 || !engine.running) return { why: 'stopped' }
+  if (engine.shutdowns.size > 0 || !engine.running) return { why: 'stopped', by: [...engine.shutdowns].map(({ promise }) => promise) }
   let completed = true
+  let essential: ReadonlySet<Record> | undefined
   for (const record of engine.topology.records.values()) {
     if (!record.desired) continue
-    if (record.state === 'failed' && record.gaveUp && record.failedWait === undefined && record.settings.essential) return { why: 'gave up', error: record.lastError }
+    if (record.state === 'failed' && record.gaveUp && record.failedWait === undefined) {
+      essential ??= essentialOf([...engine.topology.records.values()].filter(({ settings }) => settings.autoStart))
+      if (essential.has(record)) return { why: 'gave up', error: record.lastError }
+    }
     if (!record.completedForGood) completed = false
   }
   return completed ? { why: 'completed' } : undefined
@@ -68,6 +77,7 @@ export async function stayUp(engine: Engine, signal: AbortSignal | undefined): P
       watch.cancel()
       if (typeof reason === 'object' && reason.why === 'gave up') causes.push(reason.error)
       try {
+        if (typeof reason === 'object' && reason.why === 'stopped') await Promise.all(reason.by)
         await engine.stop()
         break
       } catch (error) {

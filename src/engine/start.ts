@@ -34,6 +34,10 @@ export class StartOperation extends Operation {
   }
 
   protected override apply(): void {
+    if (this.target !== undefined && this.host.topology.get(this.target)?.removing === true) {
+      this.end('cancelled', this.cancelled('unregister'))
+      return
+    }
     try {
       this.raise(this.roots())
     } catch (error) {
@@ -70,7 +74,7 @@ export class StartOperation extends Operation {
   /** Wants the roots and all they require, as far as it is not up; checks all of it before it touches any (R6, R10). */
   protected raise(roots: readonly Record[]): void {
     const wanted = this.#closure(roots)
-    const essential = new Set(this.target !== undefined ? wanted : this.#essential(roots))
+    const essential = new Set(this.target !== undefined ? wanted : essentialOf(roots))
     const isRoot = new Set(roots)
     if (this.target === undefined) this.#reopen()
     for (const record of wanted) this.want(record, essential.has(record), isRoot.has(record))
@@ -109,13 +113,6 @@ export class StartOperation extends Operation {
       }
     }
     return wanted
-  }
-
-  /** The essential ones among the roots and what they require over edges whose timeout fails them (R29, R30). */
-  #essential(roots: readonly Record[]): Set<Record> {
-    const found = new Set(roots.filter((record) => record.settings.essential))
-    for (const record of found) for (const { to, spec } of record.deps) if (!spec.optional && spec.onTimeout === 'fail') found.add(to)
-    return found
   }
 
   protected want(record: Record, essential: boolean, isRoot: boolean): void {
@@ -247,4 +244,11 @@ export class StartOperation extends Operation {
     this.persist()
     this.end('cancelled', this.cancelled('stop'))
   }
+}
+
+/** The essential ones among the roots, and what they require over edges whose timeout fails them (R29, R30). */
+export function essentialOf(roots: readonly Record[]): Set<Record> {
+  const found = new Set(roots.filter((record) => record.settings.essential))
+  for (const record of found) for (const { to, spec } of record.deps) if (!spec.optional && spec.onTimeout === 'fail') found.add(to)
+  return found
 }

@@ -66,7 +66,7 @@ export class StopOperation extends Operation {
       for (const { from, spec } of record.dependents) {
         if (from.core === undefined || taken.get(from) === true) continue
         const goes = from.isLive ? record.active && leans(spec) : from.claims.length > 0 && !spec.optional
-        if (goes || (from.state === 'starting' && !spec.optional)) taken.set(from, needed && !spec.optional)
+        if (goes) taken.set(from, needed && !spec.optional)
       }
     }
     return taken

@@ -45,13 +45,9 @@ export function unsubscribe(end: () => void): Unsubscribe {
   return Object.assign(end, { [Symbol.dispose ?? Symbol.for('Symbol.dispose')]: end }) as Unsubscribe
 }
 
-/** Whether a value must be waited for; a value that cannot even be read need not. */
+/** Whether a value must be waited for. Throws what its `then` throws when it is read, as an `await` of it would. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false
   if (value instanceof Promise) return true
-  try {
-    return typeof (value as PromiseLike<unknown>).then === 'function'
-  } catch {
-    return false
-  }
+  return typeof (value as PromiseLike<unknown>).then === 'function'
 }

@@ -139,8 +139,7 @@ export class View {
     }
   }
 
-  #dependency({ name, core, state, lastError }: Record): Cause {
-    if (core === undefined) return { name, state, kind: 'missing' }
+  #dependency({ name, state, lastError }: Record): Cause {
     return { name, state, kind: 'dependency', ...(lastError === undefined ? {} : { error: lastError }) }
   }
 

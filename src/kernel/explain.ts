@@ -1,7 +1,7 @@
 // Why is it not up? The chain from a service to the root cause, as data and as a sentence (R42).
 // Works on statuses, plain snapshots that say what each service waits for itself.
 
-import { describe } from '../errors.js'
+import { describe, isKeelsonError } from '../errors.js'
 import type { Cause, Explanation, HealthReport, ServiceStatus } from '../events.js'
 import type { HealthStatus } from '../service.js'
 import { serves, worse } from './health.js'
@@ -19,11 +19,9 @@ function chain(status: ServiceStatus, find: (name: string) => ServiceStatus | un
   const seen = new Set([status.name])
   let at: ServiceStatus | undefined = status
   while (at !== undefined) {
-    const blockers: readonly Cause[] = at.blockedBy ?? []
-    // A dependency that is not coming explains more than one that is on its way.
-    const next: Cause | undefined = blockers.find((c) => c.kind === 'dependency' && !seen.has(c.name) && !moving(find(c.name))) ?? blockers.find((c) => c.kind === 'dependency' && !seen.has(c.name))
+    const next: Cause | undefined = nextOf(at, find, seen)
     if (next === undefined) {
-      const own: Cause | undefined = blockers.find((c) => c.kind !== 'dependency') ?? ownCause(at)
+      const own: Cause | undefined = at.blockedBy?.find((c) => c.kind !== 'dependency') ?? ownCause(at)
       if (own !== undefined) {
         if (causes.at(-1)?.name === own.name) causes.pop()
         causes.push(own)
@@ -31,10 +29,16 @@ function chain(status: ServiceStatus, find: (name: string) => ServiceStatus | un
       break
     }
     seen.add(next.name)
-    causes.push(next)
     at = find(next.name)
+    causes.push(at === undefined ? { ...next, kind: 'missing' } : next)
   }
   return causes
+}
+
+/** Which of those that it waits for to follow: one that is not coming explains more than one that is on its way. */
+function nextOf({ blockedBy = [] }: ServiceStatus, find: (name: string) => ServiceStatus | undefined, seen: ReadonlySet<string> | undefined): Cause | undefined {
+  const dependencies = blockedBy.filter((c) => c.kind === 'dependency' && seen?.has(c.name) !== true)
+  return dependencies.find((c) => !moving(find(c.name))) ?? dependencies[0]
 }
 
 const moving = (status: ServiceStatus | undefined): boolean => status?.phase === 'moving' || status?.phase === 'active'
@@ -86,7 +90,8 @@ function condition({ state, kind, error, until }: Cause, status: ServiceStatus |
 /** What was really thrown, under our own errors. */
 function rootOf(error: unknown): unknown {
   let at = error
-  for (let i = 0; i < 10 && typeof at === 'object' && at !== null && (at as { cause?: unknown }).cause !== undefined; i++) at = (at as { cause?: unknown }).cause
+  // Only ours are opened up: what somebody threw may be anything, and is for `describe`.
+  for (let i = 0; i < 10 && isKeelsonError(at) && at.cause !== undefined; i++) at = at.cause
   return at
 }
 
@@ -97,22 +102,45 @@ function seconds(ms: number): string {
 /** The health of a whole: the worst of what is desired up, and whom to blame for it, root cause first (R28). */
 export function rollUp(services: readonly (ServiceStatus & { readonly wanted: boolean })[], find: (name: string) => ServiceStatus | undefined): Pick<HealthReport, 'status' | 'because'> {
   let status: HealthStatus = 'healthy'
-  const blamed = new Map<string, HealthReport['because'][number]>()
+  const roots = new Map<string, string>()
+  const blamed = new Map<string, { readonly who: ServiceStatus; weight: number }>()
   for (const service of services) {
     if (!service.wanted) continue
     const own = healthOf(service)
-    if (serves(own) && own === 'healthy') continue
-    const seen = service.essential || own === 'degraded' ? own : 'degraded'
+    if (own === 'healthy') continue
+    const seen = service.essential ? own : 'degraded'
     status = worse(status, seen)
-    const root = service.phase === 'active' ? undefined : chain(service, find).at(-1)
-    const who = root === undefined ? service : (find(root.name) ?? service)
-    if (!blamed.has(who.name)) {
-      const { name, state, error } = who
-      blamed.set(name, Object.freeze({ name, health: healthOf(who), state, ...(error === undefined ? {} : { error }) }))
-    }
+    const who = find(rootOfWait(service, find, roots)) ?? service
+    const weight = RANK.indexOf(seen)
+    const known = blamed.get(who.name)
+    if (known === undefined) blamed.set(who.name, { who, weight })
+    else known.weight = Math.max(known.weight, weight)
   }
-  const because = [...blamed.values()].sort((a, b) => RANK.indexOf(b.health) - RANK.indexOf(a.health))
+  const because = [...blamed.values()]
+    .sort((a, b) => b.weight - a.weight)
+    .map(({ who }) => Object.freeze({ name: who.name, health: healthOf(who), state: who.state, ...(who.error === undefined ? {} : { error: who.error }) }))
   return { status, because: Object.freeze(because) }
+}
+
+/** The last one in the chain of those who wait for one another; what was found is remembered for all on the way. */
+function rootOfWait(service: ServiceStatus, find: (name: string) => ServiceStatus | undefined, roots: Map<string, string>): string {
+  const path: string[] = []
+  let at: ServiceStatus | undefined = service
+  let root = service.name
+  while (at !== undefined) {
+    const known = roots.get(at.name)
+    if (known !== undefined) {
+      root = known
+      break
+    }
+    root = at.name
+    path.push(root)
+    roots.set(root, root) // ends a circle, should there be one
+    const next: Cause | undefined = nextOf(at, find, undefined)
+    at = next === undefined ? undefined : find(next.name)
+  }
+  for (const name of path) roots.set(name, root)
+  return root
 }
 
 const RANK: readonly HealthStatus[] = ['unknown', 'healthy', 'degraded', 'checking', 'unhealthy']

@@ -11,15 +11,17 @@ const CONNECTIVITY = new Set(
 const CERTIFICATE = new Set(
   'CERT_HAS_EXPIRED CERT_NOT_YET_VALID CERT_REVOKED CERT_UNTRUSTED CERT_REJECTED CERT_SIGNATURE_FAILURE CERT_CHAIN_TOO_LONG DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_GET_ISSUER_CERT UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_VERIFY_LEAF_SIGNATURE UNABLE_TO_DECRYPT_CERT_SIGNATURE INVALID_CA INVALID_PURPOSE HOSTNAME_MISMATCH EPROTO'.split(' '),
 )
-const DEEPEST = 10
+/** Of a chain or tree of causes, so many are looked at. */
+const MOST = 100
 
 /** The class of a failure, from codes and statuses along the chain of causes; message text is never searched. */
 export function classify(error: unknown): FailureClass {
-  return search(error, 0) ?? 'transient'
+  return search(error, new Set()) ?? 'transient'
 }
 
-function search(error: unknown, depth: number): FailureClass | undefined {
-  if (typeof error !== 'object' || error === null || depth > DEEPEST) return undefined
+function search(error: unknown, seen: Set<object>): FailureClass | undefined {
+  if (typeof error !== 'object' || error === null || seen.has(error) || seen.size >= MOST) return undefined
+  seen.add(error)
   const code = read(error, 'code')
   if (typeof code === 'string') {
     if (CERTIFICATE.has(code) || code.startsWith('ERR_TLS_') || code.startsWith('ERR_SSL_')) return 'permanent'
@@ -29,12 +31,12 @@ function search(error: unknown, depth: number): FailureClass | undefined {
   if ([read(error, 'status'), read(error, 'statusCode'), code].some((status) => status === 401)) return 'auth'
   const response = read(error, 'response')
   if (typeof response === 'object' && response !== null && [read(response, 'status'), read(response, 'statusCode')].includes(401)) return 'auth'
-  const deeper = search(read(error, 'cause'), depth + 1)
+  const deeper = search(read(error, 'cause'), seen)
   if (deeper !== undefined) return deeper
   const errors = read(error, 'errors') // an AggregateError of a dual-stack connect
   if (!Array.isArray(errors)) return undefined
-  for (const each of errors.slice(0, DEEPEST)) {
-    const found = search(each, depth + 1)
+  for (const each of errors) {
+    const found = search(each, seen)
     if (found !== undefined) return found
   }
   return undefined

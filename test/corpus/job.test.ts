@@ -1,92 +1,90 @@
 /** Every job of every stack dies in its first run: what needs it waits for a run that succeeds. */
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { comeUp, crew, dependents, find, journalUp, type Life, makespan, wanted } from '../support/corpus-oracle.js'
 import { load, ordered, type Stack } from '../support/corpus-stack.js'
 import { World } from '../support/corpus-world.js'
 
-const jobs = ordered.flatMap((compose) => {
-  const stack = load(compose)
-  return crew(stack).jobs.map((job) => ({ title: `${stack.name}: ${job}`, stack, job }))
-})
-const restarts = ({ stack, job }: { stack: Stack; job: string }) => find(stack, job).restart.policy !== 'never'
+for (const stack of ordered.map((compose) => load(compose))) {
+  for (const job of crew(stack).jobs) {
+    const title = `${stack.name}: the job ${job}, dying in its first run,`
+    if (find(stack, job).restart.policy === 'never') {
+      test(`R11 R29 ${title} holds exactly what requires it until somebody starts it`, () => holds(stack, job))
+      test(`R29 ${title} rolls the start back, and nothing but the job has failed`, () => rollsBack(stack, job))
+    } else {
+      test(`R17 R29 ${title} delays what requires it, and fails no start`, () => delays(stack, job))
+    }
+  }
+}
 
-describe('a job that dies in its first run', () => {
-  test.each(jobs.filter((each) => !restarts(each)))(
-    'R11 R29 $title holds exactly what requires it until somebody starts it again',
-    async ({ stack, job }) => {
-      const world = new World(stack)
-      const began = world.clock.now()
-      const names = wanted(stack)
-      const held = dependents(stack, job, (from, edge) => !edge.optional && names.has(from.name))
-      const death = firstLife(stack, job, began, 'failed')
-      const lives = comeUp(stack, names, () => began, [[job, death]])
+async function holds(stack: Stack, job: string): Promise<void> {
+  const world = new World(stack)
+  const began = world.clock.now()
+  const names = wanted(stack)
+  const held = dependents(stack, job, (from, edge) => !edge.optional && names.has(from.name))
+  const death = firstLife(stack, job, began, 'failed')
+  const lives = comeUp(stack, names, () => began, [[job, death]])
 
-      world.doom(job)
-      const start = world.watch(world.app.start({ onFailure: 'keep' }))
-      await world.clock.advance(makespan(stack, lives) - began)
+  world.doom(job)
+  const start = world.watch(world.app.start({ onFailure: 'keep' }))
+  await world.clock.advance(makespan(stack, lives) - began)
 
-      expect(world.take()).toEqual(journalUp(stack, lives, began, () => 'unknown').sort())
-      expect(start).toMatchObject({ at: death.rest, error: { code: 'START_INCOMPLETE' } })
-      const waiting = world.app.getAllServices().filter((status) => status.state === 'waiting')
-      expect(new Set(waiting.map((status) => status.name))).toEqual(held)
-      for (const name of held) expect(world.app.explain(name).because.at(-1)?.name).toBe(job)
+  expect(world.take()).toEqual(journalUp(stack, lives, began, () => 'unknown').sort())
+  expect(start).toMatchObject({ at: death.rest, error: { code: 'START_INCOMPLETE' } })
+  const waiting = world.app.getAllServices().filter((status) => status.state === 'waiting')
+  expect(new Set(waiting.map((status) => status.name))).toEqual(held)
+  for (const name of held) expect(world.app.explain(name).because.at(-1)?.name).toBe(job)
 
-      const back = world.clock.now()
-      const rest = comeUp(stack, new Set([job, ...held]), () => back)
-      const revival = world.watch(world.app.startService(job))
-      await world.clock.advance(makespan(stack, rest) - back)
+  const back = world.clock.now()
+  const rest = comeUp(stack, new Set([job, ...held]), () => back)
+  const revival = world.watch(world.app.startService(job))
+  await world.clock.advance(makespan(stack, rest) - back)
 
-      const from = (name: string) => (name === job ? 'failed' : 'waiting')
-      expect(world.take()).toEqual(journalUp(stack, rest, back, from).sort())
-      expect(revival).toMatchObject({ at: rest.get(job)?.healthy, value: { outcome: 'done' } })
-      expect(await world.halt()).toEqual({ busy: [], pending: 0 })
-    },
-  )
+  const from = (name: string) => (name === job ? 'failed' : 'waiting')
+  expect(world.take()).toEqual(journalUp(stack, rest, back, from).sort())
+  expect(revival).toMatchObject({ at: rest.get(job)?.healthy, value: { outcome: 'done' } })
+  expect(await world.halt()).toEqual({ busy: [], pending: 0 })
+}
 
-  test.each(jobs.filter(restarts))(
-    'R17 R29 $title delays what requires it by its backoff and second run, and fails no start',
-    async ({ stack, job }) => {
-      const world = new World(stack)
-      const began = world.clock.now()
-      const death = firstLife(stack, job, began, 'retrying')
+async function rollsBack(stack: Stack, job: string): Promise<void> {
+  const world = new World(stack)
+  const began = world.clock.now()
 
-      world.doom(job)
-      const start = world.watch(world.app.start())
-      await world.clock.advance(death.rest - began)
+  world.doom(job)
+  const start = world.watch(world.app.start())
+  await world.clock.advance(firstLife(stack, job, began, 'failed').rest + 30_000)
 
-      const back = world.retryDue(job)
-      const second = comeUp(stack, new Set([job]), () => back)
-      const lives = comeUp(stack, wanted(stack), () => began, second)
-      await world.clock.advance(makespan(stack, lives) - world.clock.now())
+  expect(start.error).toMatchObject({ code: 'START_INCOMPLETE' })
+  const left = world.app.getAllServices().filter((status) => !['stopped', 'unknown'].includes(status.state))
+  expect(left.map((status) => `${status.name} is ${status.state}`)).toEqual([`${job} is failed`])
+  expect(world.clock.pending).toBe(0)
+}
 
-      const others = new Map([...lives].filter(([name]) => name !== job))
-      const journal = [
-        ...journalUp(stack, others, began, () => 'unknown'),
-        ...journalUp(stack, new Map([[job, death]]), began, () => 'unknown'),
-        ...journalUp(stack, second, back, () => 'retrying'),
-      ]
-      expect(world.take()).toEqual(journal.sort())
-      expect(start).toMatchObject({ at: makespan(stack, lives), value: { outcome: 'done' } })
-      expect(await world.halt()).toEqual({ busy: [], pending: 0 })
-    },
-  )
+async function delays(stack: Stack, job: string): Promise<void> {
+  const world = new World(stack)
+  const began = world.clock.now()
+  const death = firstLife(stack, job, began, 'retrying')
 
-  test.each(jobs.filter((each) => !restarts(each)))(
-    'R29 $title rolls a start back: all of it is at rest, and only the job has failed',
-    async ({ stack, job }) => {
-      const world = new World(stack)
-      world.doom(job)
-      const start = world.watch(world.app.start())
-      await world.clock.advance(firstLife(stack, job, 0, 'failed').rest + 30_000)
+  world.doom(job)
+  const start = world.watch(world.app.start())
+  await world.clock.advance(death.rest - began)
 
-      expect(start.error).toMatchObject({ code: 'START_INCOMPLETE' })
-      const left = world.app.getAllServices().filter((status) => !['stopped', 'unknown'].includes(status.state))
-      expect(left.map((status) => `${status.name} is ${status.state}`)).toEqual([`${job} is failed`])
-      expect(world.clock.pending).toBe(0)
-    },
-  )
-})
+  const back = world.retryDue(job)
+  const second = comeUp(stack, new Set([job]), () => back)
+  const lives = comeUp(stack, wanted(stack), () => began, second)
+  await world.clock.advance(makespan(stack, lives) - world.clock.now())
 
+  const others = new Map([...lives].filter(([name]) => name !== job))
+  const journal = [
+    ...journalUp(stack, others, began, () => 'unknown'),
+    ...journalUp(stack, new Map([[job, death]]), began, () => 'unknown'),
+    ...journalUp(stack, second, back, () => 'retrying'),
+  ]
+  expect(world.take()).toEqual(journal.sort())
+  expect(start).toMatchObject({ at: makespan(stack, lives), value: { outcome: 'done' } })
+  expect(await world.halt()).toEqual({ busy: [], pending: 0 })
+}
+
+/** How the job of a starting stack lives and dies. */
 function firstLife(stack: Stack, job: string, began: number, died: 'failed' | 'retrying'): Life {
   const life = comeUp(stack, wanted(stack), () => began).get(job)
   if (!life) throw new Error(`${stack.name} does not start ${job}`)

@@ -1,5 +1,5 @@
 /** Every stack of the corpus comes up along its critical path, and goes down along the reverse one. */
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { faults } from '../support/corpus-laws.js'
 import {
   comeUp,
@@ -8,6 +8,7 @@ import {
   journalDown,
   journalUp,
   lastRest,
+  line,
   makespan,
   pathFaults,
   timesOf,
@@ -16,7 +17,7 @@ import {
 import { load, ordered } from '../support/corpus-stack.js'
 import { World } from '../support/corpus-world.js'
 
-describe.each(ordered.map((compose) => load(compose)))('$name', (stack) => {
+for (const stack of ordered.map((compose) => load(compose))) {
   const { name } = stack
   const names = wanted(stack)
   const { jobs, serving } = crew(stack)
@@ -40,16 +41,26 @@ describe.each(ordered.map((compose) => load(compose)))('$name', (stack) => {
     await world.clock.advance(end - began)
 
     expect(world.take()).toEqual(journalUp(stack, lives, began, () => 'unknown').sort())
-    expect(start.error).toBeUndefined()
-    expect(start.at).toBe(end)
-    expect(start.value?.duration).toBe(end - began)
-    expect(pathFaults(stack, lives, start.value?.criticalPath ?? [])).toEqual([])
-    const rows = start.value?.services.filter((row) => names.has(row.name)) ?? []
-    expect(rows.map((row) => [row.name, row.outcome, row.hookDuration])).toEqual(
-      [...stack.services.keys()]
-        .filter((each) => names.has(each))
-        .map((each) => [each, jobs.includes(each) ? 'completed' : 'started', timesOf(stack, each).start]),
-    )
+    expect(start).toMatchObject({ at: end, value: { outcome: 'done', duration: end - began } })
+  })
+
+  test(`R12 R29 ${name}: the report of a start has its critical path, and how each service fared`, async () => {
+    const world = new World(stack)
+    const began = world.clock.now()
+    const report = await world.boot()
+
+    expect(
+      pathFaults(
+        stack,
+        comeUp(stack, names, () => began),
+        report.criticalPath,
+      ),
+    ).toEqual([])
+    const rows = report.services.filter((row) => names.has(row.name))
+    const fared = [...stack.services.keys()]
+      .filter((each) => names.has(each))
+      .map((each) => [each, jobs.includes(each) ? 'completed' : 'started', timesOf(stack, each).start])
+    expect(rows.map((row) => [row.name, row.outcome, row.hookDuration])).toEqual(fared)
   })
 
   test(`R13 R31 R46 ${name}: stop takes exactly the reverse critical path and leaves nothing`, async () => {
@@ -62,16 +73,17 @@ describe.each(ordered.map((compose) => load(compose)))('$name', (stack) => {
     const stop = world.watch(world.app.stop())
     await world.clock.advance(end - began)
 
-    expect(world.take()).toEqual(
-      journalDown(
-        deaths,
-        () => 'shutdown',
-        () => 'stopped',
-      ).sort(),
-    )
-    expect(stop.error).toBeUndefined()
-    expect(stop.at).toBe(end)
-    expect(stop.value?.duration).toBe(end - began)
+    const why = () => 'shutdown'
+    const idle = [...stack.services.keys()].filter((each) => !names.has(each))
+    const journal = [
+      ...journalDown(deaths, why, () => 'stopped'),
+      ...idle.map((each) => line(began, each, 'unknown → stopped')),
+    ]
+    expect(world.take()).toEqual(journal.sort())
+    expect(stop).toMatchObject({ at: end, value: { outcome: 'done', duration: end - began } })
+    // Each of the path begins when the one before it is at rest.
+    const path = stop.value?.criticalPath.map((each) => deaths.get(each)) ?? []
+    expect([began, ...path.map((death) => death?.rest)]).toEqual([...path.map((death) => death?.enter), end])
     expect(await world.halt()).toEqual({ busy: [], pending: 0 })
   })
-})
+}

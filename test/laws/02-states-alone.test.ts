@@ -9,7 +9,7 @@ import {
 } from 'keelson'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { fail, heed, move, ours, type Part, scene, serve } from '../support/laws1.js'
-import { type Settled, settled } from '../support/world.js'
+import { type Settled, service, settled } from '../support/world.js'
 
 const never = { restart: { policy: 'never' } } as const
 const outcome = ({ status, error }: Settled<unknown>) => (status === 'rejected' ? ours(error).code : status)
@@ -253,16 +253,17 @@ describe('a service that was alone and is registered', () => {
     ])
   })
 
-  it('R47 that ran alone before goes on counting its epochs', async () => {
-    const { app, clock, make, call, hooks, status } = scene()
-    const a = make('a')
+  it('R47 that ran alone before is taken in when it is at rest, and starts there', async () => {
+    const { app, clock, call, status } = scene()
+    const hooks: string[] = []
+    const a = service('a', { start: () => void hooks.push('start'), stop: () => void hooks.push('stop') })
     await a.start()
     await a.stop()
     await app.register(a)
     call(app.start())
     await clock.settle()
-    expect(hooks()).toEqual(['a start 1', 'a stop 1 manual', `a start ${status('a').epoch}`])
-    expect(status('a').state).toBe('running')
+    expect(hooks).toEqual(['start', 'stop', 'start'])
+    expect([status('a').state, a.state]).toEqual(['running', 'running'])
   })
 
   it('R47 its listeners hear the changes that the orchestrator makes', async () => {

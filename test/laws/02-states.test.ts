@@ -246,6 +246,7 @@ describe('auth_required', () => {
     await clock.advance(100_000)
     expect([state('a'), state('b'), run.outcome]).toEqual(['auth_required', 'running', 'pending'])
     await app.stop()
+    await clock.settle()
     expect(run.outcome).toBe('done')
   })
 })

@@ -214,7 +214,9 @@ describe('after every turn, whatever the history', () => {
       const all = scene(parts, { maxConcurrentStarts: 3 })
       const { app, clock, call, status, context } = all
       const wanted = new Set<string>()
-      const isUp = (name: string) => wanted.has(name) && status(name).phase === 'active'
+      // One that is about to lose what it needs is up no more.
+      const isUp = (name: string): boolean =>
+        wanted.has(name) && status(name).phase === 'active' && (needs[name] ?? []).every(isUp)
       const raise = (name: string) => {
         wanted.add(name)
         for (const need of needs[name] ?? []) if (!isUp(need)) raise(need)

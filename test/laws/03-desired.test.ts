@@ -191,7 +191,6 @@ describe('stop(x)', () => {
       'b: stopping → stopped',
     ])
     expect([status('a').stopReason, status('b').stopReason]).toEqual(['dependency', 'manual'])
-    expect(app.health().because.map(({ name }) => name)).not.toContain('b')
   })
 
   it('R6 is cleared by nothing automatic: not by time, a dependency that returns, a new dependent or a crash', async () => {

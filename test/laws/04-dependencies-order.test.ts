@@ -274,7 +274,7 @@ describe('shapes', () => {
       '1000 s0 stop (shutdown)',
       length,
     ])
-  }, 60_000)
+  }, 180_000)
 
   it('R12 a fan of ten thousand over one root waits for that root alone', async () => {
     const leaves = Array.from({ length: 10_000 }, (_, i): [string, Script] => [`leaf${i}`, on('root')])

@@ -148,6 +148,22 @@ describe('an orderly stop', () => {
     expect(s.stirred()).toEqual(['db'])
   })
 
+  it.each([
+    ['healthy', { name: 'db', onLoss: 'keep' as const }],
+    ['completed', { name: 'db', condition: 'completed' as const, timeout: 10, onTimeout: 'continue' as const }],
+  ])(
+    'R13 R33 a dependent over a keep edge that is just starting goes on, and the stop does not wait for it (%s)',
+    async (_, edge) => {
+      const s = stage({ db: { down: 10, loop: true }, api: { dependsOn: [edge], up: 1_000 } })
+      s.watch(s.app.start({ onFailure: 'keep' }))
+      await s.clock.advance(50)
+      const stop = s.watch(s.app.stopService('db'))
+      await s.clock.advance(100_000)
+      expect(stop).toMatchObject({ state: 'resolved', at: 60 })
+      expect([s.state('db'), s.state('api'), s.the('api').stops]).toEqual(['stopped', 'running', 0])
+    },
+  )
+
   it('R13 a dependent of a keep dependent stays as well', async () => {
     const s = stage({ db: on(), a: on({ name: 'db', onLoss: 'keep' }), b: on('a') })
     await s.boot()

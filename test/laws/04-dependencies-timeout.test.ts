@@ -196,6 +196,22 @@ describe('what a wait counts', () => {
     expect(s.states('api')).toEqual(['0 waiting', '900 stopped', '950 waiting', '1950 failed (dependency)'])
   })
 
+  it('R11 a wait that has ended in continue is waited for again in the next start', async () => {
+    const s = stage({
+      api: { dependsOn: [{ name: 'db', timeout: 1_000, onTimeout: 'warn' }, 'mq'] },
+      db: slow,
+      mq: { up: 3_000 },
+    })
+    s.watch(s.app.start({ onFailure: 'keep' }))
+    await s.clock.advance(2_500)
+    s.watch(s.app.stopService('api'))
+    await s.clock.advance(100)
+    s.watch(s.app.startService('api'))
+    await s.clock.advance(3_000)
+    expect(s.states('api')).toEqual(['0 waiting', '2500 stopped', '2600 waiting', '3600 starting', '3600 running'])
+    expect(s.warnings()).toEqual(['DEPENDENCY_TIMEOUT api', 'DEPENDENCY_TIMEOUT api'])
+  })
+
   it('R11 after a failed wait a start by hand waits anew', async () => {
     const s = stage({ api: needs(1_000), db: slow })
     s.watch(s.app.start({ onFailure: 'keep' }))

@@ -103,11 +103,22 @@ describe('cycles', () => {
     expect(s.app.registry.size).toBe(3)
   })
 
-  it('R10 a registry refuses a cycle as an orchestrator does', async () => {
+  it('R10 a cycle in a registry is refused at the latest when an orchestrator takes it, which then has not', async () => {
     const registry = new ServiceRegistry()
-    registry.register(define('a', 'b'))
-    expect(await codeOf(() => registry.register(define('b', 'a')))).toBe('DEPENDENCY_CYCLE')
-    expect(registry.getAll().map(({ name }) => name)).toEqual(['a'])
+    const services = [define('a', 'b'), define('b', 'a')]
+    const fill = () => {
+      for (const service of services) registry.register(service)
+      return new Orchestrator({ registry })
+    }
+    expect(await codeOf(fill)).toBe('DEPENDENCY_CYCLE')
+    if (registry.has('b')) registry.unregister('b')
+    expect(await codeOf(() => stage({}, { registry }))).toBe('no error')
+  })
+
+  it('R10 the registry of an orchestrator refuses a cycle as that does', async () => {
+    const s = stage({ a: on('b') })
+    expect(await codeOf(() => s.app.registry.register(define('b', 'a')))).toBe('DEPENDENCY_CYCLE')
+    expect(s.app.registry.getAll().map(({ name }) => name)).toEqual(['a'])
   })
 
   it('R10 in a running orchestrator a refused cycle stirs nobody', async () => {

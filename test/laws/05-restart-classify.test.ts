@@ -7,7 +7,12 @@ import { settled } from '../support/world.js'
 /** The class that a failed start was given, read off what became of the service. */
 async function classOf(error: unknown, options: ServiceOptions = {}): Promise<FailureClass | string> {
   const stage = new Stage()
-  stage.cast('a', { ...options, start: failing(1, error) })
+  stage.cast('a', {
+    ...options,
+    start: (life) => {
+      if (life === 1) throw error
+    },
+  })
   await stage.boot()
   const retry = stage.events.find((event) => event.type === 'retry')
   if (retry?.type === 'retry') return retry.failure

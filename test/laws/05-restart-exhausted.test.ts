@@ -1,6 +1,6 @@
 /** Section 5: what happens when the budget is used up, and that nothing a failing service does spends it twice (R20). */
 import { describe, expect, it } from 'vitest'
-import { failing, Stage } from '../support/laws3.js'
+import { broken, failing, type Part, Stage } from '../support/laws3.js'
 import { settled } from '../support/world.js'
 
 const HOUR = 3_600_000
@@ -137,8 +137,8 @@ describe('one request is one attempt', () => {
       const calls: { status: string }[] = []
       const a = stage.cast('a', {
         start: failing(1),
-        stop: async () => {
-          calls.push(settled(act(stage)))
+        stop: async ({ reason }) => {
+          if (reason === 'failed') calls.push(settled(act(stage)))
           await stage.clock.sleep(10)
         },
       })
@@ -163,6 +163,21 @@ describe('one request is one attempt', () => {
     expect(stage.states('a')).not.toContain('failed')
     expect([a.starts.length, stage.status('a').state]).toEqual([3, 'running'])
     expect(stage.retries().map((line) => line.split(' ')[2])).toEqual(['#1', '#1'])
+  })
+
+  it.each<[string, Part]>([
+    ['a permanent error', { start: failing(1, broken({ code: 'CERT_HAS_EXPIRED' })) }],
+    ['missing credentials', { start: failing(1, broken({ status: 401 })) }],
+    ['the policy never', { start: failing(1), restart: { policy: 'never' } }],
+  ])('R20 a start remembered while an epoch ends for good is not lost, nor is it at once: %s', async (_what, part) => {
+    const stage = new Stage()
+    const a = stage.cast('a', { ...part, stop: () => stage.clock.sleep(10) })
+    await stage.boot()
+    const start = settled(stage.app.startService('a', { onFailure: 'retry' }))
+    await stage.clock.advance(1009)
+    expect(a.starts).toEqual([0])
+    await stage.clock.advance(1000)
+    expect([a.starts.length, stage.status('a').state, start.status]).toEqual([2, 'running', 'fulfilled'])
   })
 
   it('R20 a call from the failing hook itself does not begin a second attempt either', async () => {

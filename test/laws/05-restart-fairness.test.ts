@@ -46,16 +46,35 @@ it('R21 able is: due, dependencies satisfied and delay over', async () => {
   // a restart by hand needs no permit; its second start takes a while
   queue.cast('db', { start: (life) => (life > 1 ? queue.clock.sleep(450) : undefined) })
   queue.join('holder', after(1))
-  queue.join('delayed', { ...after(100), startDelay: 400 })
+  queue.join('delayed', { ...after(100), startDelay: 300 })
   queue.join('dependent', { ...after(50), dependsOn: ['db'] })
   queue.join('due', after(200))
+  queue.join('between', after(500))
   await queue.boot()
   await queue.clock.advance(400)
   queue.app.restartService('db').catch(() => undefined)
   await queue.clock.advance(5000)
-  const order = ['holder', 'due', 'delayed', 'dependent']
+  const order = ['holder', 'due', 'between', 'delayed', 'dependent']
   for (const name of order) await queue.open(name)
   expect(queue.order).toEqual(order)
+})
+
+it('R21 one that becomes able in the turn in which a permit comes free does not overtake who waited for it', async () => {
+  const queue = new Queue({ maxConcurrentRetries: 1 })
+  const db = queue.cast('db', {
+    ...after(1),
+    start: (life, { signal }) => (life > 1 ? queue.retry('db', signal) : undefined),
+  })
+  queue.join('newcomer', { ...after(50), dependsOn: ['db'] })
+  queue.join('tail', after(100))
+  await queue.boot()
+  await queue.crash(db)
+  await queue.clock.advance(200)
+  expect([queue.order, queue.heldBy('newcomer'), queue.heldBy('tail')]).toEqual([['db'], ['dependency'], ['permit']])
+  await queue.open('db')
+  expect(queue.order).toEqual(['db', 'tail'])
+  await queue.open('tail')
+  expect(queue.order).toEqual(['db', 'tail', 'newcomer'])
 })
 
 it('R21 a head that always fails is followed by everybody else before it comes again', async () => {

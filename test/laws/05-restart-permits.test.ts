@@ -151,6 +151,40 @@ describe('from when to when', () => {
     expect(queue.order.at(-1)).toBe('third')
   })
 
+  it('R21 the permit of one that is stopped and ignores it is free when its onStart was abandoned, and not before', async () => {
+    const queue = new Queue({ maxConcurrentRetries: 1 })
+    queue.cast('head', { start: (life) => (life === 1 ? failing(1)(life) : NEVER), abortGrace: 300 })
+    const tail = queue.join('tail')
+    await queue.boot()
+    await queue.clock.advance(1000)
+    queue.app.stopService('head').catch(() => undefined)
+    await queue.clock.advance(299)
+    expect(tail.starts).toEqual([0])
+    await queue.clock.advance(1)
+    expect(tail.starts).toEqual([0, 1300])
+  })
+
+  it('R21 a retry in flight that lost its dependency keeps its attempt and returns without a permit', async () => {
+    const queue = new Queue({ maxConcurrentRetries: 1 })
+    // a restart by hand needs no permit
+    const db = queue.cast('db', { start: (life) => (life > 1 ? queue.clock.sleep(100) : undefined) })
+    queue.join('head', { dependsOn: ['db'] })
+    queue.join('tail')
+    await queue.boot()
+    await queue.clock.advance(1000)
+    queue.take()
+    queue.app.restartService('db').catch(() => undefined)
+    await queue.clock.advance(100)
+    expect([db.starts.length, [...queue.inFlight]]).toEqual([2, ['tail', 'head']])
+    await queue.open('head')
+    expect(queue.take().filter((line) => line.includes('head'))).toEqual([
+      '1000 head starting → stopping (dependency) #1',
+      '1000 head stopping → waiting #1',
+      '1100 head waiting → starting #1',
+      '1100 head starting → running healthy',
+    ])
+  })
+
   it('R21 the permit of one that loses its dependency goes to the next', async () => {
     const queue = new Queue({ maxConcurrentRetries: 1 })
     const db = queue.cast('db', { restart: { initialBackoff: 30_000 } })

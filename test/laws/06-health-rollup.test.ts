@@ -164,6 +164,18 @@ describe('the root cause first', () => {
     expect(rollUp(stage)).toEqual({ status: 'unhealthy', blamed: ['worst', 'bad', 'worse'] })
   })
 
+  it('R28 names the one that was stopped by hand, or who waits for it, and nobody further', async () => {
+    const stage = new Stage()
+    stage.cast('user', { dependsOn: ['middle'] })
+    stage.cast('middle', { dependsOn: ['db'] })
+    stage.cast('db')
+    await stage.boot()
+    await stage.app.stopService('db')
+    const { status, blamed } = rollUp(stage)
+    expect([status, blamed.length]).toEqual(['checking', 1])
+    expect(['db', 'middle']).toContain(blamed[0])
+  })
+
   it('R28 names a name that nobody registered, or who waits for it', async () => {
     const stage = new Stage()
     stage.cast('a')

@@ -190,7 +190,10 @@ describe('what is no stall', () => {
   it('R26 a stall before its window excuses no check, though it made another void that was in flight', async () => {
     const stage = new Stage()
     const options = { timeout: 1000, failureThreshold: 1, onUnhealthy: 'report' } as const
-    stage.cast('a', { check: (call) => (call === 1 ? true : new Promise<never>(() => undefined)), healthCheck: options })
+    stage.cast('a', {
+      check: (call) => (call === 1 ? true : new Promise<never>(() => undefined)),
+      healthCheck: options,
+    })
     stage.cast('b', { autoStart: false, check: () => false, healthCheck: options })
     await stage.boot()
     await stage.clock.advance(10_100)

@@ -1,5 +1,5 @@
 /** Any object of the `Service` shape is a service (R36). */
-import type { CallOptions } from 'keelson'
+import type { CallOptions, HealthStatus, StatusUpdate } from 'keelson'
 import { describe, expect, it } from 'vitest'
 import { boom, causes, fail, type Stage, said, stage } from '../support/laws4.js'
 import { Foreign, type ForeignPart } from '../support/laws4-foreign.js'
@@ -215,6 +215,44 @@ describe('what it reports', () => {
     ext.report('running', { health: 'unhealthy' })
     await s.clock.settle()
     expect(s.story('ext').slice(0, 2)).toEqual(['0 stopping (unhealthy)', '0 retrying #1'])
+  })
+})
+
+describe('what it can do besides', () => {
+  it('R36 its checkHealth is its check', async () => {
+    const s = stage()
+    const answers: HealthStatus[] = ['checking', 'degraded', 'healthy']
+    const ext = Object.assign(new Foreign('ext'), { checkHealth: () => answers.shift() ?? 'healthy' })
+    await s.app.register(ext)
+    const call = s.watch(s.app.start())
+    await s.clock.advance(500)
+    expect([said(call), s.app.getServiceStatus('ext').health]).toEqual(['pending', 'checking'])
+    await s.clock.advance(500)
+    expect([said(call), s.app.getServiceStatus('ext').health]).toEqual(['resolved at 1000', 'degraded'])
+    await s.clock.advance(10_000)
+    expect(s.app.getServiceStatus('ext').health).toBe('healthy')
+  })
+
+  it('R36 its getServiceData is its data', async () => {
+    const s = stage()
+    await s.app.register(Object.assign(new Foreign('ext'), { getServiceData: () => ({ handled: 3 }) }))
+    expect(s.app.getServiceStatus('ext').data).toEqual({ handled: 3 })
+  })
+
+  it('R36 its status updates are published', async () => {
+    const s = stage()
+    const listeners: ((update: StatusUpdate) => void)[] = []
+    const onStatusUpdate = (listener: (update: StatusUpdate) => void) => {
+      listeners.push(listener)
+      return Object.assign(() => {}, { [Symbol.dispose]: () => {} })
+    }
+    await s.app.register(Object.assign(new Foreign('ext'), { onStatusUpdate }))
+    const told: unknown[] = []
+    s.app.on('status', ({ name, text, detail }) => told.push({ name, text, detail }))
+    await s.app.start()
+    for (const listener of listeners) listener({ name: 'ext', text: 'replaying', detail: '40 %', timestamp: 0 })
+    await s.clock.settle()
+    expect(told).toEqual([{ name: 'ext', text: 'replaying', detail: '40 %' }])
   })
 })
 

@@ -149,6 +149,49 @@ describe('a rollback', () => {
   })
 })
 
+describe('a rollback under way', () => {
+  const slow = () => stage({ db: { stops: 100 }, cache: failsAfter(50) })
+
+  it('R34 an abort changes nothing about it, its first cause stands', async () => {
+    const caller = new AbortController()
+    const s = slow()
+    const call = s.watch(s.app.start({ signal: caller.signal }))
+    await s.clock.advance(80)
+    caller.abort(new Error('too late'))
+    await s.clock.advance(100)
+    expect(said(call)).toBe('rejected at 150 with START_INCOMPLETE')
+    expect(s.states()).toEqual({ db: 'stopped', cache: 'failed' })
+  })
+
+  it('R34 the timeout of the call does not shorten it', async () => {
+    const s = slow()
+    const call = s.watch(s.app.start({ timeout: 60 }))
+    await s.clock.advance(200)
+    expect(said(call)).toBe('rejected at 150 with START_INCOMPLETE')
+    expect(rows(call)).toEqual({ db: 'stopped', cache: 'failed START_FAILED' })
+  })
+
+  it('R8 a start that comes meanwhile is remembered, the first cause stands', async () => {
+    const s = slow()
+    const call = s.watch(s.app.start())
+    await s.clock.advance(80)
+    const later = s.watch(s.app.startService('db'))
+    await s.clock.advance(100)
+    expect([said(call), said(later)]).toEqual(['rejected at 150 with START_INCOMPLETE', 'resolved at 150'])
+    expect(s.states()).toEqual({ db: 'running', cache: 'failed' })
+  })
+
+  it('R8 a stop that comes meanwhile joins it, the first cause stands', async () => {
+    const s = slow()
+    const call = s.watch(s.app.start())
+    await s.clock.advance(80)
+    const stop = s.watch(s.app.stop())
+    await s.clock.advance(100)
+    expect([said(call), said(stop)]).toEqual(['rejected at 150 with START_INCOMPLETE', 'resolved at 150'])
+    expect(s.hooks.filter((hook) => hook.includes('db'))).toEqual(['0 db start', '50 db stop'])
+  })
+})
+
 describe('the budget of a rollback', () => {
   it('R29 is a fresh shutdownTimeout, however long the start took', async () => {
     const s = stage({ db: { stops: 800 }, cache: failsAfter(5_000) }, { shutdownTimeout: 1_000 })

@@ -56,6 +56,28 @@ describe('run stays up', () => {
     expect(s.states()).toMatchObject({ one: 'stopped', two: 'stopped' })
   })
 
+  it('R35 it takes over what was started before', async () => {
+    const end = new AbortController()
+    const s = stage({ db: {} })
+    await s.app.start()
+    const call = s.watch(s.app.run({ signal: end.signal }))
+    await s.clock.advance(100)
+    expect([said(call), s.app.getServiceStatus('db').epoch]).toEqual(['pending', 1])
+    end.abort()
+    await s.clock.settle()
+    expect([said(call), s.states()]).toEqual(['resolved at 100', { db: 'stopped' }])
+  })
+
+  it('R35 two that run it end together', async () => {
+    const end = new AbortController()
+    const s = stage({ db: { stops: 20 } })
+    const calls = [s.watch(s.app.run()), s.watch(s.app.run({ signal: end.signal }))]
+    await s.clock.advance(100)
+    end.abort()
+    await s.clock.advance(100)
+    expect(calls.map(said)).toEqual(['resolved at 120', 'resolved at 120'])
+  })
+
   it('R35 not while one of them goes on', async () => {
     const s = stage({ job: endsAfter(100), db: {} })
     const call = s.watch(s.app.run())

@@ -90,6 +90,24 @@ describe('a promise settles', () => {
     expect([settled, s.app.getAllServices().every(({ phase }) => phase === 'idle')]).toEqual([300, true])
   })
 
+  it('R33 two replacements in one turn both settle', async () => {
+    const s = stage({ db: {} })
+    const calls = [s.watch(s.app.replace(s.make('db'))), s.watch(s.app.replace(s.make('db')))]
+    await s.clock.advance(1_000)
+    expect(calls.map(({ how }) => how)).not.toContain('pending')
+    expect(calls[1]?.how).toBe('resolved')
+  })
+
+  it('R33 two replacements of a running service both settle, and the last one is up', async () => {
+    const s = stage({ db: { stops: 10 } })
+    await s.app.start()
+    const last = s.make('db')
+    const calls = [s.watch(s.app.replace(s.make('db'))), s.watch(s.app.replace(last))]
+    await s.clock.advance(1_000)
+    expect(calls.map(({ how }) => how)).not.toContain('pending')
+    expect([s.app.registry.get('db') === last, s.states()]).toEqual([true, { db: 'running' }])
+  })
+
   it('R33 a call that was overtaken settles once although its state comes to be later', async () => {
     const s = stage({ db: { starts: 100 } })
     const first = s.watch(s.app.startService('db'))

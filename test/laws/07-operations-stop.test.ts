@@ -193,6 +193,19 @@ describe('a stop of one service', () => {
     expect(reportOf(call).criticalPath).toEqual(['api', 'db'])
   })
 
+  it('R31 stopService waits for no dependent that is starting without the service', async () => {
+    const s = stage({
+      db: { start: fail, restart: { policy: 'never' } },
+      api: { dependsOn: [{ name: 'db', timeout: 10, onTimeout: 'continue' }], starts: 500 },
+    })
+    s.watch(s.app.start({ onFailure: 'keep' }))
+    await s.clock.advance(100)
+    const call = s.watch(s.app.stopService('db'))
+    await s.clock.advance(1_000)
+    expect(said(call)).toBe('resolved at 100')
+    expect(s.story('api')).toEqual(['0 waiting', '10 starting', '510 running'])
+  })
+
   it('R31 unregister removes all the same when the stop was unclean', async () => {
     const s = stage({ db: { stop: fail } })
     await s.app.start()
@@ -270,6 +283,7 @@ describe('while a stop runs', () => {
     s.watch(s.app.stop())
     await s.clock.advance(50)
     s.watch(s.app.start())
+    await s.clock.settle()
     const call = s.watch(s.app.startService('tool'))
     await s.clock.advance(50)
     expect([said(call), s.states()]).toEqual(['resolved at 50', { db: 'running', tool: 'running' }])

@@ -1,7 +1,7 @@
 /** R49: another service under the same name, while everything runs. */
 import { defineService, type Service } from 'keelson'
 import { describe, expect, it } from 'vitest'
-import { codeOf, type Puppet, type Script, type Stage, stage, type Watched } from '../support/laws2.js'
+import { codeOf, type Puppet, type Script, type Stage, stage } from '../support/laws2.js'
 
 const OLD: Script = { up: 10, down: 10 }
 const never = { policy: 'never' } as const
@@ -134,6 +134,15 @@ describe('R49 everything is checked before anything is touched', () => {
       'running',
       1,
     ])
+  })
+
+  it('R10 R49 a name that is missing further down', async () => {
+    const s = stage({ x: OLD, a: { dependsOn: ['nowhere'], autoStart: false } })
+    await s.boot(10)
+    const two = pair(s, { dependsOn: ['a'] })
+    const done = s.watch(s.app.replace(two.service))
+    await s.clock.advance(1_000)
+    expect([done.code, score(s, two), s.stirred()]).toEqual(['DEPENDENCY_MISSING', 'old 1/0, new 0/0, old', []])
   })
 
   it('R49 one that belongs to another orchestrator', async () => {
@@ -269,92 +278,5 @@ describe('R49 a replacement that does not come up', () => {
     const done = s.watch(s.app.replace(two.service))
     await s.clock.advance(10_000)
     expect([done.state, score(s, two), s.state('x')]).toEqual(['rejected', 'old 3/2, new 1/1, old', 'running'])
-  })
-})
-
-describe('R49 what else is in flight', () => {
-  /** At each moment of a replacement: the old one stops from 10 to 20, the new one starts from 20 to 30. */
-  const moments: [string, number, string][] = [
-    ['while the old one stops', 5, 'new 0/0'],
-    ['while the new one starts', 15, 'new 1/1'],
-  ]
-  const inTheMiddle = async (at: number) => {
-    const s = stage({ x: OLD, api: { dependsOn: [{ name: 'x', optional: true }] } })
-    await s.boot(10)
-    const two = pair(s)
-    const done: Watched<unknown> = s.watch(s.app.replace(two.service))
-    await s.clock.advance(at)
-    return { s, two, done }
-  }
-
-  it.each(moments)('R49 a stop by hand %s: it rejects, and nobody comes up', async (_, at, starts) => {
-    const { s, two, done } = await inTheMiddle(at)
-    const stop = s.watch(s.app.stopService('x'))
-    await s.clock.advance(3_600_000)
-    expect([done.code, stop.state, s.state('x'), s.app.getServiceStatus('x').stopReason]).toEqual([
-      'CANCELLED',
-      'resolved',
-      'stopped',
-      'manual',
-    ])
-    expect(score(s, two)).toContain(`old 1/1, ${starts}`)
-  })
-
-  it.each(moments)('R49 a shutdown %s: it rejects, and nobody comes up', async (_, at, starts) => {
-    const { s, two, done } = await inTheMiddle(at)
-    const stop = s.watch(s.app.stop())
-    await s.clock.advance(3_600_000)
-    expect([done.code, stop.state, s.state('x')]).toEqual(['CANCELLED', 'resolved', 'stopped'])
-    expect(score(s, two)).toContain(`old 1/1, ${starts}`)
-  })
-
-  it.each(moments)('R48 R49 a removal %s: it rejects, and the name is gone', async (_, at, starts) => {
-    const { s, two, done } = await inTheMiddle(at)
-    const removal = s.watch(s.app.unregister('x'))
-    await s.clock.advance(3_600_000)
-    expect([done.state, removal.state, score(s, two)]).toEqual(['rejected', 'resolved', `old 1/1, ${starts}, none`])
-    const other = stage()
-    expect(await codeOf(() => other.app.register(two.service))).toBe('no error')
-    expect(await codeOf(() => stage().app.register(two.old.service))).toBe('no error')
-  })
-
-  it('R49 a stop while the failed new one is being taken back: the old one is not started again', async () => {
-    const s = stage({ x: OLD })
-    await s.boot(10)
-    const two = pair(s, { up: 0, down: 100, fails: 9, restart: never })
-    const done = s.watch(s.app.replace(two.service))
-    await s.clock.advance(50)
-    expect(score(s, two)).toMatch(/^old 1\/1, new 1\/1/)
-    const stop = s.watch(s.app.stopService('x'))
-    await s.clock.advance(3_600_000)
-    expect([done.state, stop.state, two.old.starts, two.next.starts]).toEqual(['rejected', 'resolved', 1, 1])
-    expect(s.app.getServiceStatus('x').phase).toBe('idle')
-  })
-
-  it('R49 two replacements of one name: both settle, one instance is left, and it is the registered one', async () => {
-    const s = stage({ x: OLD })
-    await s.boot(10)
-    const { old } = pair(s)
-    const [b, c] = [s.make('x', OLD), s.make('x', OLD)]
-    const first = s.watch(s.app.replace(b.service))
-    await s.clock.advance(15)
-    const second = s.watch(s.app.replace(c.service))
-    await s.clock.advance(60_000)
-    expect([first.state === 'pending', second.state === 'pending', s.state('x')]).toEqual([false, false, 'running'])
-    const live = [old, b, c].filter(({ starts, stops }) => starts > stops)
-    expect(live.map(({ service }) => service === s.app.registry.get('x'))).toEqual([true])
-    expect([old.starts - old.stops, b.starts - b.stops, c.starts - c.stops].sort()).toEqual([0, 0, 1])
-  })
-
-  it('R49 a restart meanwhile is joined by one start of the new one, or follows it', async () => {
-    const { s, two } = await inTheMiddle(5)
-    const restart = s.watch(s.app.restartService('x'))
-    await s.clock.advance(1_000)
-    expect([restart.state, s.state('x'), s.app.registry.get('x') === two.service, two.old.starts]).toEqual([
-      'resolved',
-      'running',
-      true,
-      1,
-    ])
   })
 })

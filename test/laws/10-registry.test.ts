@@ -66,7 +66,6 @@ describe('R47 what is refused', () => {
     const b = stage({ own: {} })
     expect(await codeOf(() => b.app.register(shared))).toBe('SERVICE_IN_USE')
     expect(await codeOf(() => new Orchestrator({ services: [shared] }))).toBe('SERVICE_IN_USE')
-    expect(await codeOf(() => new ServiceRegistry().register(shared))).toBe('SERVICE_IN_USE')
     expect(names(b.app.registry)).toEqual(['own'])
     await a.app.unregister('shared')
     await b.app.register(shared)
@@ -74,6 +73,17 @@ describe('R47 what is refused', () => {
     await b.clock.settle()
     expect([start.state, b.state('shared')]).toEqual(['resolved', 'running'])
     expect(await codeOf(() => a.app.register(shared))).toBe('SERVICE_IN_USE')
+  })
+
+  it('R47 a service of another orchestrator comes in by no registry', async () => {
+    const shared = defineService('shared', {})
+    stage({}, { services: [shared] })
+    const registry = new ServiceRegistry()
+    const smuggle = () => {
+      registry.register(shared)
+      return new Orchestrator({ registry })
+    }
+    expect(await codeOf(smuggle)).toBe('SERVICE_IN_USE')
   })
 
   it('R47 a foreign service of another orchestrator', async () => {

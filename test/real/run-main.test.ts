@@ -45,7 +45,7 @@ function program(name: string, ...signals: [after: string, signal: NodeJS.Signal
   })
 }
 
-describe.concurrent('R35 runMain', () => {
+describe.concurrent('R35 runMain', { timeout: 30_000 }, () => {
   it.for(['SIGTERM', 'SIGINT'] as const)('ends with 0 after a clean stop by %s, in order', async (signal) => {
     const { end, out, err } = await program('serves', ['up', signal])
     expect({ end, out, err }).toEqual({ end: 0, out: ['db up', 'up', 'api down', 'db down', 'flushed'], err: '' })
@@ -143,7 +143,7 @@ describe.concurrent('R35 runMain', () => {
   })
 })
 
-it('R46 the handlers of runMain are there during the call only', async () => {
+it('R46 the handlers of runMain are there during the call only', { timeout: 30_000 }, async () => {
   const { out } = await program('counts its handlers')
   expect(out).toEqual(['handlers 0 0', 'handlers 1 1', 'handlers 0 0'])
 })

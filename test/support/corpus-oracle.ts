@@ -64,12 +64,11 @@ export function crew(stack: Stack): { jobs: string[]; serving: string[] } {
   return { jobs: names.filter(isJob), serving: names.filter((name) => !isJob(name)) }
 }
 
+/** Whether to go on from a dependency to the dependent that has this edge to it. */
+export type Follow = (from: StackService, edge: Edge) => boolean
+
 /** Everything from which `name` can be reached over edges that are to be `follow`ed. */
-export function dependents(
-  stack: Stack,
-  name: string,
-  follow: (from: StackService, edge: Edge) => boolean,
-): Set<string> {
+export function dependents(stack: Stack, name: string, follow: Follow): Set<string> {
   const found = new Set<string>()
   const search = (target: string) => {
     for (const service of stack.services.values())
@@ -83,8 +82,11 @@ export function dependents(
   return found
 }
 
-/** Whether the dependent goes down with its dependency (R14). A job does not: in a stack that is up it is at rest. */
-export const loses = (from: StackService, edge: Edge): boolean => edge.loss && !from.job
+/** Follows what goes down with its dependency (R14): only what is active, so neither jobs nor what was never wanted. */
+export const loss =
+  (active: ReadonlySet<string>): Follow =>
+  (from, edge) =>
+    edge.loss && active.has(from.name)
 
 /**
  * When each of `names` comes up, none before `earliest` (R11, R12). What is not among them is up, or down for good
@@ -162,7 +164,7 @@ export function goDown(
   stack: Stack,
   names: ReadonlySet<string>,
   at: number,
-  order: (from: StackService, edge: Edge) => boolean,
+  order: Follow,
   sick?: string,
 ): Map<string, Death> {
   const deaths = new Map<string, Death>()

@@ -2,7 +2,14 @@
  * A stack of the corpus, alive: an orchestrator of simulated services on the virtual clock, and the journal of what happened.
  * The services are doubles of a user's services; the orchestrator is the real one.
  */
-import { type AnyEvent, defineService, Orchestrator, type Service } from 'keelson'
+import {
+  type AnyEvent,
+  defineService,
+  type OperationReport,
+  Orchestrator,
+  type RetryEvent,
+  type Service,
+} from 'keelson'
 import { VirtualClock } from 'keelson/testing'
 import { comeUp, hash, line, makespan, timesOf, wanted } from './corpus-oracle.js'
 import type { Edge, Stack, StackService } from './corpus-stack.js'
@@ -22,6 +29,7 @@ export class World {
   readonly services: readonly Service[]
   readonly events: AnyEvent[] = []
   readonly #journal: string[] = []
+  #lastRetry: RetryEvent | undefined
   /** What kills a service: each dies in the way that is its own. */
   readonly #crash = new Map<string, (error: unknown) => void>()
   /** Events tell the wall clock, hooks see the monotonic one; nobody lets the two drift here. */
@@ -30,7 +38,7 @@ export class World {
   readonly #doomed = new Set<string>()
 
   /** With `register: false` the test registers the services itself. */
-  constructor(stack: Stack, { register = true } = {}) {
+  constructor(stack: Stack, { register = true }: { register?: boolean } = {}) {
     this.stack = stack
     this.#offset = this.clock.wall() - this.clock.now()
     this.services = [...stack.services.values()].map((facts) => this.#simulate(facts))
@@ -43,7 +51,7 @@ export class World {
   }
 
   /** Starts the whole stack, lets it come up and forgets how. */
-  async boot(): Promise<void> {
+  async boot(): Promise<OperationReport> {
     const began = this.clock.now()
     const start = this.app.start()
     await this.clock.advance(
@@ -52,8 +60,8 @@ export class World {
         comeUp(this.stack, wanted(this.stack), () => began),
       ) - began,
     )
-    await start
     this.take()
+    return start
   }
 
   /** Stops the whole stack; says what is left: services not at rest, and timers. */
@@ -75,11 +83,11 @@ export class World {
     this.#doomed.add(name)
   }
 
-  /** When the last backoff is over; it must be the first one of `name`. */
+  /** When the last backoff is over; it must be the first one of `name`. Timers are of whole milliseconds, and never early. */
   retryDue(name: string): number {
-    const last = this.events.filter((event) => event.type === 'retry').at(-1)
-    if (last?.name !== name || last.attempt !== 1) return Number.NaN
-    return last.timestamp + last.delay - this.#offset
+    const retry = this.#lastRetry
+    if (retry?.name !== name || retry.attempt !== 1) return Number.NaN
+    return Math.ceil(retry.timestamp + retry.delay - this.#offset)
   }
 
   /** What was journaled since the last time, sorted. */
@@ -105,7 +113,10 @@ export class World {
   #listen(): void {
     const { app, events } = this
     const offset = this.#offset
-    for (const type of ['state', 'health', 'retry'] as const) app.on(type, (event) => events.push(event))
+    for (const type of ['state', 'health'] as const) app.on(type, (event) => events.push(event))
+    app.on('retry', (event) => {
+      this.#lastRetry = event
+    })
     app.on('state', ({ name, oldState, newState, reason, timestamp }) => {
       const why = newState === 'stopping' ? ` (${reason})` : ''
       this.#note(name, `${oldState} → ${newState}${why}`, timestamp - offset)
@@ -143,7 +154,7 @@ export class World {
         check: async () => {
           if (fresh) await clock.sleep(times.check)
           fresh = false
-          return 'healthy'
+          return 'healthy' as const
         },
       }),
     })

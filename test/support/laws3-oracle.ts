@@ -3,7 +3,7 @@
  * Everything in it happens at once but backoffs, so the whole log, with its times, follows from the script alone.
  */
 import type { FailureClass } from 'keelson'
-import { broken, type Part } from './laws3.js'
+import { broken, type Part, type Stage } from './laws3.js'
 
 /** Where a life ends. */
 export type Place = 'start' | 'fail in start' | 'timeout' | 'crash' | 'fail' | 'unhealthy' | 'clean'
@@ -38,7 +38,8 @@ export function enact(script: readonly End[], { policy, maxRetries, remote }: Se
   const error = (): Error => ERRORS[now()?.failure ?? 'transient']
   return {
     remote,
-    restart: { policy, maxRetries, initialBackoff: INITIAL, maxBackoff: MOST },
+    // what has no effect beside never is refused (R51)
+    restart: policy === 'never' ? { policy } : { policy, maxRetries, initialBackoff: INITIAL, maxBackoff: MOST },
     startTimeout: TIMEOUT,
     start: (_life, { fail, signal }) => {
       life += 1
@@ -145,4 +146,15 @@ export function foretell(script: readonly End[], { policy, maxRetries, remote }:
     time += delay
   }
   return { lines, retries, starts }
+}
+
+/**
+ * What a stage has logged in the words of a prophecy: changes of state only. Whether a verdict that is final is told as
+ * `unhealthy` (R9) or as `failed` (R20) is left open.
+ */
+export function told(stage: Stage): string[] {
+  return stage
+    .take()
+    .filter((line) => !/ a \w+ → (healthy|unhealthy|unknown)$/.test(line))
+    .map((line) => line.replace('→ failed (unhealthy)', '→ failed (failed)'))
 }

@@ -175,21 +175,22 @@ describe('a recording', () => {
     await clock.advance(20)
     void app.stop()
     await clock.settle()
+    // The registrations of the two were the operations 1 and 2.
     expect(log.lines(zero)).toEqual([
-      '0 operation start #1 begin',
+      '0 operation start #3 begin',
       '0 api: unknown → waiting',
       '0 db: unknown → starting',
       '20 db: starting → running',
       '20 api: waiting → starting',
       '20 api: starting → running [checking]',
       '20 health api: checking → healthy',
-      '20 operation start #1 end done',
-      '20 operation stop #2 begin',
+      '20 operation start #3 end done',
+      '20 operation stop #4 begin',
       '20 api: running → stopping (shutdown)',
       '20 api: stopping → stopped (shutdown)',
       '20 db: running → stopping (shutdown)',
       '20 db: stopping → stopped (shutdown)',
-      '20 operation stop #2 end done',
+      '20 operation stop #4 end done',
     ])
   })
 })

@@ -11,7 +11,7 @@ export interface OpenOrder {
 }
 
 export class Customers {
-  readonly acknowledged = new Map<number, string>()
+  readonly acknowledged: Map<number, string> = new Map()
   refused = 0
   readonly #url: () => string
   readonly #agent = new Agent({ keepAlive: true })

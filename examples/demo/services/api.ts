@@ -59,7 +59,7 @@ export class Api extends BaseService {
   }
 
   override getServiceData(): Record<string, unknown> {
-    return { url: this.url, orders: this.#orders, open: this.#open }
+    return { orders: this.#orders, open: this.#open }
   }
 
   async #handle(database: Database, request: IncomingMessage, response: ServerResponse): Promise<void> {

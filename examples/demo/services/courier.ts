@@ -8,7 +8,7 @@ export const courier = (port: number): Service =>
     type: 'tcp',
     remote: true,
     essential: false,
-    restart: { initialBackoff: 250, maxBackoff: 1_000, jitter: 0 },
+    restart: { initialBackoff: 250, maxBackoff: 2_000, jitter: 0, stableAfter: 2_000 },
     start: async ({ own, fail, signal }) => {
       const socket = connect(port, '127.0.0.1')
       own(() => socket.destroy())

@@ -15,6 +15,7 @@ export class Database extends BaseService {
   constructor(folder: string) {
     super('database', {
       type: 'postgres',
+      startTimeout: 60_000, // the first start writes a whole database
       restart: { initialBackoff: 1_000, jitter: 0 },
       healthCheck: { interval: 2_000, timeout: 2_000 },
     })

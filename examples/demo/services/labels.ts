@@ -22,7 +22,7 @@ export class Labels extends BaseService {
   protected override async onStart({ own, fail, signal }: StartContext): Promise<void> {
     const child = fork(PROGRAM, { execArgv: [] })
     own(() => child.kill('SIGKILL')) // whatever happens, no orphan; a process that has ended takes no harm
-    const line = new Line((question) => child.send(question))
+    const line = new Line((question) => child.send(question, () => {})) // that it is gone, its exit will tell
     const dead = (error: Error) => {
       fail(error) // first, so that our dependents hear of it before their labels reject
       line.cut(error)

@@ -8,7 +8,7 @@ import { Teller } from './teller.js'
 export type Act = (stage: Stage) => Promise<void>
 
 export class Stage {
-  readonly tell = new Teller()
+  readonly tell: Teller = new Teller()
   readonly customers: Customers
   readonly shop: Shop
   readonly office: CourierOffice

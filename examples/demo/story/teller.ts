@@ -26,9 +26,9 @@ export class Teller {
     console.log(`    ${paint('green', '✓')} ${fact}`)
   }
 
-  /** Waits for something that has to come by itself, ten seconds at most. */
+  /** Waits for something that has to come by itself, fifteen seconds at most. */
   async until(fact: string, holds: () => boolean, instead?: () => unknown): Promise<void> {
-    for (const late = performance.now() + 10_000; !holds() && performance.now() < late; ) await sleep(5)
+    for (const late = performance.now() + 15_000; !holds() && performance.now() < late; ) await sleep(5)
     this.check(fact, holds(), instead?.())
   }
 }

@@ -4,7 +4,7 @@ import { paint } from './paint.js'
 
 const SAYS = {
   state: ({ oldState, newState, reason, error }) =>
-    `${oldState} → ${paint('bold', newState)}${reason ? ` (${reason})` : ''}${why(error)}`,
+    `${oldState} → ${paint('bold', newState)}${reason ? ` (${reason})${newState === 'stopping' ? '' : why(error)}` : ''}`,
   health: ({ newHealth, error }) => `is ${newHealth}${why(error)}`,
   status: ({ text, detail }) => (detail === undefined ? text : `${text}: ${detail}`),
   retry: ({ attempt, delay }) => `retry ${attempt} in ${(delay / 1_000).toFixed(1)} s`,

@@ -64,8 +64,7 @@ export class Table {
       ` The whole is ${paint(COLOUR[status], status)}${blamed && `: ${blamed}`}`,
       '',
       ...this.#news.slice(-room).map((line) => `   ${line}`),
-      '',
-      ` ${paint('dim', this.#text.help)}`,
+      ...(this.#ended.signal.aborted ? [] : ['', ` ${paint('dim', this.#text.help)}`]),
     ]
     const back = this.#height > 0 ? `\x1b[${this.#height}F` : ''
     process.stdout.write(`${back}${lines.map((line) => `${line}\x1b[K\n`).join('')}\x1b[J`)
@@ -74,7 +73,8 @@ export class Table {
 
   #note({ name, phase, state, stopReason, data = {} }: ServiceStatus): string {
     if (phase === 'moving') return this.#doing.get(name) ?? ''
-    if (phase === 'pending' || state === 'failed') return this.#app.explain(name).text.replace(`${name} is `, '')
+    if (phase === 'pending' || state === 'failed')
+      return this.#app.explain(name).text.replace(`${name} is ${state}`, '').replace(/^:? /, '')
     const facts = Object.entries(data).map(([key, value]) => `${key} ${value}`)
     return [...(stopReason === 'completed' ? ['completed'] : []), ...facts].join(' · ')
   }
