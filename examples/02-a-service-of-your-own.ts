@@ -3,7 +3,14 @@
 // What `own()` is given is disposed when this life of the service ends, however it ends - also if onStart failed halfway.
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BaseService, type HealthStatus, Orchestrator, type RunContext, type StartContext, type StopContext } from 'keelson'
+import {
+  BaseService,
+  type HealthStatus,
+  Orchestrator,
+  type RunContext,
+  type StartContext,
+  type StopContext,
+} from 'keelson'
 
 class Connection implements AsyncDisposable {
   open = true

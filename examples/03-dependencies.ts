@@ -2,6 +2,7 @@
 // without (`optional`), and what it does when the dependency goes away (`onLoss`). There are no start levels:
 // a service starts the moment its own edges allow.
 import assert from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { defineService, Orchestrator } from 'keelson'
 import { recordEvents } from 'keelson/testing'
 
@@ -33,7 +34,8 @@ const metrics = defineService('metrics', {
 
 const app = new Orchestrator({ services: [metrics, api, migration, database] })
 const record = recordEvents(app, { types: ['state'] })
-const upAt = (name: string): number => record.events.findIndex((e) => e.type === 'state' && e.name === name && e.newState === 'running')
+const upAt = (name: string): number =>
+  record.events.findIndex((e) => e.type === 'state' && e.name === name && e.newState === 'running')
 
 await app.start()
 assert.ok(upAt('metrics') < upAt('migration'), 'started is less than healthy')
@@ -44,12 +46,15 @@ assert.equal(app.getServiceStatus('migration').stopReason, 'completed')
 // The database is lost: who leans on it stops before it, waits, and comes back by itself - once, when it is healthy again.
 record.clear()
 await app.restartService('database')
-while (app.getServiceStatus('api').state !== 'running') await new Promise((resume) => app.once('state', resume))
+while (api.state !== 'running') await sleep(1)
 assert.deepEqual(record.states('api'), ['stopping', 'waiting', 'starting', 'running'])
 assert.deepEqual(record.states('metrics'), []) // onLoss: 'keep'
 assert.deepEqual(record.states('migration'), []) // completed stays completed
 const order = record.lines().map((line) => line.replace(/ .* → /, ' '))
-assert.ok(order.indexOf('api: waiting (dependency)') < order.indexOf('database: stopping (restart)'), 'dependents first')
+assert.ok(
+  order.indexOf('api: waiting (dependency)') < order.indexOf('database: stopping (restart)'),
+  'dependents first',
+)
 console.log(record.lines().join('\n'))
 
 // What was stopped by hand stays down, however often its dependencies come and go.
@@ -62,7 +67,10 @@ console.log(app.graph().toMermaid())
 await app.stop()
 
 // Mistakes in the graph are found before anything starts.
-await assert.rejects(new Orchestrator({ services: [defineService('a', { dependsOn: ['databse'] }), defineService('database')] }).start(), {
-  code: 'DEPENDENCY_MISSING',
-  message: /did you mean 'database'/,
-})
+await assert.rejects(
+  new Orchestrator({ services: [defineService('a', { dependsOn: ['databse'] }), defineService('database')] }).start(),
+  {
+    code: 'DEPENDENCY_MISSING',
+    message: /did you mean 'database'/,
+  },
+)

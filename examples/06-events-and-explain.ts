@@ -47,7 +47,10 @@ assert.deepEqual(
   because.map(({ name, kind }) => `${name}: ${kind}`),
   ['cache: dependency', 'db: backoff'],
 )
-assert.match(text, /^api is waiting: needs cache, which needs db, which is retrying \(attempt 1, due in .* ms\) after .*ECONNREFUSED/)
+assert.match(
+  text,
+  /^api is waiting: needs cache, which needs db, which is retrying \(attempt 1, due in .* ms\) after .*ECONNREFUSED/,
+)
 assert.deepEqual(
   app.getServiceStatus('api').blockedBy?.map(({ name }) => name),
   ['cache'], // what it waits for itself

@@ -2,7 +2,7 @@
 // that names the culprits. What a failed start leaves behind is yours to choose: `rollback`, `keep` or `retry`.
 import assert from 'node:assert/strict'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { defineService, isKeelsonError, Orchestrator, type OperationReport } from 'keelson'
+import { defineService, isKeelsonError, type OperationReport, Orchestrator } from 'keelson'
 
 let works = false
 const db = defineService('db', { start: () => sleep(20), stop: () => sleep(10) })
@@ -15,7 +15,11 @@ const api = defineService('api', {
   },
 })
 const app = new Orchestrator({ services: [db, api] })
-const states = (): string => app.getAllServices().map(({ name, state }) => `${name} ${state}`).join(', ')
+const states = (): string =>
+  app
+    .getAllServices()
+    .map(({ name, state }) => `${name} ${state}`)
+    .join(', ')
 const reportOf = (thrown: unknown): OperationReport => {
   assert.ok(isKeelsonError(thrown, 'START_INCOMPLETE'))
   return thrown.report as OperationReport
@@ -45,10 +49,13 @@ const report = await app.start()
 assert.deepEqual(report.criticalPath, ['db', 'api'])
 const row = report.services.find(({ name }) => name === 'api')
 assert.equal(row?.waitedFor[0]?.name, 'db')
-console.log(`db was waited for ${Math.round(row?.waitedFor[0]?.duration ?? 0)} ms, start took ${Math.round(report.duration)} ms`)
+console.log(
+  `db was waited for ${Math.round(row?.waitedFor[0]?.duration ?? 0)} ms, start took ${Math.round(report.duration)} ms`,
+)
 
 // 5. plan() is the dry run: in which order, and why.
-for (const { action, name, after, because } of app.plan('stop').steps) console.log(`${action} ${name} after [${after}]: ${because}`)
+for (const { action, name, after, because } of app.plan('stop').steps)
+  console.log(`${action} ${name} after [${after}]: ${because}`)
 
 // 6. Aborting a start undoes what it alone wanted, and rejects with your own reason.
 await app.stop()

@@ -1,7 +1,8 @@
 // Lesson 8: hot change. Services come, go and are exchanged while the rest runs; everything is checked before anything
 // is touched, and dependents return by themselves.
 import assert from 'node:assert/strict'
-import { BaseService, defineService, Orchestrator, type StartContext } from 'keelson'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { BaseService, defineService, Orchestrator, type ServiceState, type StartContext } from 'keelson'
 
 class Mailer extends BaseService {
   readonly version: number
@@ -26,29 +27,29 @@ class Api extends BaseService {
 
 const api = new Api()
 const app = new Orchestrator({ services: [new Mailer(1), api] })
-const up = async (name: string): Promise<void> => {
-  while (app.getServiceStatus(name).state !== 'running') await new Promise((resume) => app.once('state', resume))
+const reaches = async (name: string, state: ServiceState): Promise<void> => {
+  while (app.getServiceStatus(name).state !== state) await sleep(1)
 }
 await app.start()
 assert.equal(api.uses, 1)
 
 // 1. register: in a running orchestrator a service comes up by itself - once all it requires is there.
 await app.register(defineService('report', { dependsOn: ['archive'] }))
-await new Promise((resume) => app.once('state', resume))
+await reaches('report', 'waiting')
 console.log(app.explain('report').text)
-assert.equal(app.getServiceStatus('report').state, 'waiting')
+assert.match(app.explain('report').text, /needs archive, which is not registered/)
 await app.register(defineService('archive'))
-await up('report')
+await reaches('report', 'running')
 
 // 2. replace: the old one stops after its dependents, the new one starts, the dependents return with it.
 await app.replace(new Mailer(2))
-await up('api')
+await reaches('api', 'running')
 assert.equal(api.uses, 2)
 assert.equal(app.getServiceStatus('mailer').epoch, 2)
 
 // 3. If the new one does not start, the old one is put back and started again.
 await assert.rejects(app.replace(new Mailer(3)), { code: 'START_INCOMPLETE' })
-await up('api')
+await reaches('api', 'running')
 assert.equal(api.uses, 2)
 
 // 4. unregister: refused while others require it; with `cascade` they go too, dependents first.
@@ -64,6 +65,9 @@ assert.deepEqual(
 const cycle = defineService('mailer', { dependsOn: [{ name: 'mailer', optional: true }] })
 await assert.rejects(app.register(cycle), { code: 'DEPENDENCY_CYCLE', message: /mailer → mailer/ })
 await assert.rejects(app.register(defineService('archive')), { code: 'SERVICE_DUPLICATE' })
-await assert.rejects(app.replace(defineService('archiv')), { code: 'SERVICE_NOT_FOUND', message: /did you mean 'archive'/ })
+await assert.rejects(app.replace(defineService('archiv')), {
+  code: 'SERVICE_NOT_FOUND',
+  message: /did you mean 'archive'/,
+})
 assert.equal(app.registry.size, 2)
 await app.stop()

@@ -35,7 +35,10 @@ const fragile = defineService('fragile', {
   },
 })
 const beside = defineService('beside')
-await assert.rejects(new Orchestrator({ services: [fragile, beside] }).run(), { code: 'CRASHED', message: /out of tape/ })
+await assert.rejects(new Orchestrator({ services: [fragile, beside] }).run(), {
+  code: 'CRASHED',
+  message: /out of tape/,
+})
 assert.equal(beside.state, 'stopped')
 
 // 4. The whole program. Here it is told to stop by its own SIGTERM, as a container runtime would tell it.

@@ -43,6 +43,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   #touched = new Set<Operation>()
   #finished: Operation[] = []
   #id = 0
+  #mark = 0
   #closed = false
 
   constructor(options: EngineOptions) {
@@ -235,9 +236,8 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
       if ((core.declared.options.remote ?? false) !== record.settings.remote)
         throw new KeelsonError('CONFIG_INVALID', `${subject}: remote is ${core.declared.options.remote ?? false}; a replacement cannot change it, unregister and register instead`)
       this.topology.fits(record, core)
-      core.keeper = this
       const { timeout = Number.POSITIVE_INFINITY, signal } = options
-      return new ReplaceOperation(this, { kind: 'replace', target: record.name, onFailure: 'rollback', timeout, signal }, record, core)
+      return new ReplaceOperation(this, { kind: 'replace', target: record.name, onFailure: 'rollback', timeout, signal }, record, record.core as ServiceCore, core)
     })
   }
 
@@ -293,6 +293,10 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
 
   nextId(): number {
     return ++this.#id
+  }
+
+  nextMark(): number {
+    return ++this.#mark
   }
 
   touch(operation: Operation): void {

@@ -31,6 +31,7 @@ export class Neighbours {
       const now = ok && (!record.active || record.epoch >= part.least)
       if (now === part.ok) continue
       part.ok = now
+      if (now) part.okAt = this.#moment.now
       part.driver.changed(part)
     }
   }
@@ -73,6 +74,16 @@ export class Neighbours {
     this.#look(from, 0)
   }
 
+  /** What a wait ended in counts no longer: the next start waits anew. */
+  unwaive(record: Record): void {
+    for (const edge of record.deps) {
+      if (!edge.waived) continue
+      edge.waived = false
+      if (!edge.opens()) this.set(edge, false, 0)
+      this.settle(edge, 0)
+    }
+  }
+
   /** Keeps count of the edges over which a dependent waits for one that is not coming. */
   settle(edge: Edge, cause: number): void {
     const stuck = !edge.open && !edge.spec.optional && (edge.to.facts & Fact.settled) !== 0
@@ -83,21 +94,40 @@ export class Neighbours {
     if (from.stuck === (stuck ? 1 : 0) && from.state === 'waiting') this.#look(from, cause)
   }
 
-  /** An instance of `record` has come up: those it depends on stop after it. */
+  /** An instance of `record` is about to come up: those it depends on stop after it. */
   entered(record: Record): void {
-    for (const { to, spec } of record.deps) {
-      to.live++
-      if (leans(spec)) to.leaning++
-    }
+    for (const { to, spec } of record.deps) if (leans(spec)) to.leaning++
+    if (!record.inUse) this.use(record, 1)
   }
 
   /** The instance of `record` is gone: those that waited for that may go on. */
   left(record: Record): void {
     for (const { to, spec } of record.deps) {
-      to.live--
-      if (leans(spec)) to.leaning--
+      if (!leans(spec)) continue
+      to.leaning--
       if (to.ending && to.awaited === 0) this.#look(to, record.lastSeq)
     }
+    if (!record.inUse) this.use(record, -1)
+  }
+
+  /** `record` comes into use or goes out of it, and with it those below that are in use through it only. */
+  use(record: Record, by: 1 | -1): void {
+    const changed = [record]
+    for (const each of changed) for (const { to } of each.deps) this.#used(to, by, changed)
+  }
+
+  /** One more or one less dependent in use. */
+  used(record: Record, by: 1 | -1): void {
+    const changed: Record[] = []
+    this.#used(record, by, changed)
+    for (const each of changed) this.use(each, by)
+  }
+
+  #used(record: Record, by: 1 | -1, changed: Record[]): void {
+    const before = record.inUse
+    record.users += by
+    if (record.inUse !== before) changed.push(record)
+    if (by < 0 && record.ending && record.awaited === 0) this.#look(record, record.lastSeq)
   }
 
   /** `record` leaves its active phase, or is about to: those that lean on it stop (R13, R14). */

@@ -19,6 +19,8 @@ export interface OperationHost {
   /** The operations under way that bring everything to rest. */
   readonly shutdowns: ReadonlySet<Operation>
   nextId(): number
+  /** A mark that no record bears yet, for walks over the graph. */
+  nextMark(): number
   /** To be judged when everything has fallen into place. */
   touch(operation: Operation): void
   /** Its promise is to settle at the end of the turn. */
@@ -158,8 +160,6 @@ export abstract class Operation implements Driver, Timed {
   }
 
   /** It is over: its promise settles when this turn is. */
-  protected end(outcome: OperationOutcome): void
-  protected end(outcome: OperationOutcome, error: unknown): void
   protected end(outcome: OperationOutcome, ...error: [] | [unknown]): void {
     if (this.stage === 'over') return
     this.stage = 'over'

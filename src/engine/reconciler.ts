@@ -235,13 +235,7 @@ export class Reconciler implements LifeHost, TurnWork {
     record.hookCap = record.stopCap = Number.POSITIVE_INFINITY
     this.neighbours.entered(record)
     this.life.begin(record)
-    for (const edge of record.deps) {
-      if (!edge.waived) continue
-      edge.waived = false // good for one start only
-      const opens = edge.opens()
-      if (!opens) this.neighbours.set(edge, false, 0)
-      this.neighbours.settle(edge, 0)
-    }
+    this.neighbours.unwaive(record) // good for one start only
     this.look(record)
   }
 

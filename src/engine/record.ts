@@ -86,6 +86,8 @@ export class Part {
   /** The operation wants it down, not up. */
   wantsDown = false
   ok = false
+  /** Monotonic time at which it last became what the operation waits for. */
+  okAt = 0
   done = false
   error: KeelsonError | undefined = undefined
 
@@ -151,9 +153,9 @@ export class Record implements Timed, Owner {
   /** Closed edges among `deps`; stuck ones among them. */
   unmet = 0
   stuck = 0
-  /** Dependents with an instance: over edges that lean on this one, and over all. */
+  /** Dependents with an instance over edges that lean on this one; dependents over any edge that are in use. */
   leaning = 0
-  live = 0
+  users = 0
 
   // The live epoch
   current: Epoch<Record> | undefined = undefined
@@ -163,7 +165,7 @@ export class Record implements Timed, Owner {
   disposing = false
   fate: Fate = 'asked'
   failure: FailureClass = 'transient'
-  /** An orderly stop has begun; it waits for the dependents in `leaning`, or in `live` if `orderAll`. */
+  /** An orderly stop has begun; it waits for the dependents in `leaning`, or in `users` if `orderAll`. */
   ending = false
   orderAll = false
   /** A dependency was lost in this epoch. */
@@ -260,6 +262,11 @@ export class Record implements Timed, Owner {
     return this.current !== undefined
   }
 
+  /** Has an instance, or stands between what it depends on and a dependent that has one: a shutdown goes by this (R13). */
+  get inUse(): boolean {
+    return this.current !== undefined || this.users > 0
+  }
+
   get desired(): boolean {
     return !this.manual && !this.shut && !this.removing && (this.wanted || this.claims.length > 0)
   }
@@ -287,7 +294,7 @@ export class Record implements Timed, Owner {
 
   /** Dependents that an orderly stop still waits for. */
   get awaited(): number {
-    return this.orderAll ? this.live : this.leaning
+    return this.orderAll ? this.users : this.leaning
   }
 
   /** The facts as they are now; `facts` are those that the neighbours have been told. */

@@ -8,129 +8,115 @@ import { type Exchanging, Part, type Record } from './record.js'
 import { StartOperation, type StartRequest } from './start.js'
 
 export class ReplaceOperation extends StartOperation implements Exchanging {
-  readonly #next: ServiceCore
   readonly #record: Record
-  #old: ServiceCore | undefined
-  #swapped = false
+  readonly #next: ServiceCore
+  readonly #old: ServiceCore
+  /** The exchange that is asked for has not happened yet. */
+  #waiting = false
   #undoing = false
 
-  constructor(host: OperationHost, request: StartRequest, record: Record, next: ServiceCore) {
+  /** From here on both services belong to the engine, and no other exchange of them begins. */
+  constructor(host: OperationHost, request: StartRequest, record: Record, old: ServiceCore, next: ServiceCore) {
     super(host, request)
     this.#record = record
+    this.#old = old
     this.#next = next
+    next.keeper = old.keeper
+    record.exchanging = this
   }
 
   protected override apply(): void {
     const record = this.#record
-    const { topology } = this.host
     try {
-      topology.find(record.name)
-      topology.fits(record, this.#next)
-      if (record.desired) this.#requirements()
+      this.host.topology.find(record.name)
+      this.host.topology.fits(record, this.#next)
+      // All that the new one requires is there, and wanted, before the old one is touched.
+      const required = record.desired ? this.closure(this.#required()) : []
+      this.#swap(this.#next)
+      if (record.desired) this.claim(record, true, true)
+      for (const each of required) this.want(each, true, false)
     } catch (error) {
-      this.#next.keeper = undefined
+      this.#free()
       this.end('failed', error)
       return
     }
-    this.#old = record.core
-    record.replacement = this.#next
-    record.exchanging = this
-    if (record.desired) {
-      this.claim(record, true, true)
-      this.begun()
-      return
+    if (record.desired) this.begun()
+    else {
+      // It is down, or on its way there: only exchanged.
+      this.parts.push(new Part(this, record, true, true))
+      this.stage = 'down'
     }
-    // It is down, or on its way: only exchanged.
-    const part = new Part(this, record, true, true)
-    this.parts.push(part)
-    this.host.reconciler.look(record, this.beginSeq)
-    this.stage = 'down'
   }
 
-  /** All that the new one requires must be there before the old one is touched. */
-  #requirements(): void {
-    for (const { name, optional } of this.#next.declared.edges) {
-      if (optional || (this.host.topology.get(name) !== undefined && this.host.topology.get(name)?.removing === false)) continue
+  #required(): Record[] {
+    return this.#next.declared.edges.flatMap(({ name, optional }) => {
+      if (optional) return []
+      const record = this.host.topology.get(name)
+      if (record !== undefined && !record.removing) return [record]
       throw new KeelsonError('DEPENDENCY_MISSING', `service '${this.#record.name}' - requires '${name}', which is not registered${this.host.topology.hint(name)}`)
-    }
+    })
+  }
+
+  #swap(core: ServiceCore): void {
+    this.#waiting = true
+    this.#record.replacement = core
+    this.host.reconciler.look(this.#record, this.beginSeq)
   }
 
   exchanged(): void {
     const record = this.#record
-    record.exchanging = undefined
+    this.#waiting = false
     record.gaveUp = record.completed = record.retrying = false
     record.failedWait = undefined
     record.failures = record.dueAt = record.attempt = record.ticket = record.connectivity = 0
+    // The one that was taken out may come back, and goes nowhere until it is clear that it does not.
+    const out = record.core === this.#next ? this.#old : this.#next
+    out.keeper = record.core?.keeper
     this.host.touch(this)
-    if (this.#undoing) return
-    this.#swapped = true
-    if (this.#old !== undefined) this.#old.keeper = this.#next.keeper // it may come back
-    if (this.stage === 'up') {
-      try {
-        for (const required of this.#required()) {
-          this.want(required, true, false)
-          this.host.reconciler.look(required, this.beginSeq)
-          this.host.reconciler.neighbours.refresh(required)
-        }
-        this.recount()
-      } catch (error) {
-        this.failure = { cause: error as KeelsonError, part: undefined }
-      }
-    }
-  }
-
-  *#required(): Iterable<Record> {
-    const seen = new Set<Record>([this.#record])
-    for (const record of seen) {
-      if (record !== this.#record) yield record
-      if (record.active && record.wanted) continue
-      for (const { to, spec } of record.deps) if (!spec.optional && to.core !== undefined && !(to.active && to.wanted && to.desired && !to.ending)) seen.add(to)
-    }
   }
 
   notExchanged(error: unknown): void {
-    this.#record.exchanging = undefined
+    this.#waiting = false
     this.failure = { cause: error as KeelsonError, part: undefined }
-    this.#swapped = false
     this.host.touch(this)
   }
 
   override judge(): void {
-    if (this.stage === 'down' && this.#record.exchanging === this) return
+    if (this.stage === 'down' && this.#waiting) return
     if (this.stage !== 'down' || this.#undoing) return super.judge()
-    this.#forget()
-    this.end('done') // it was down, and is exchanged
-  }
-
-  /** The old one will not come back: it may go elsewhere. */
-  #forget(): void {
-    if (this.#old !== undefined && this.#record.core !== this.#old) this.#old.keeper = undefined
+    this.end('done')
   }
 
   protected override undo(why: 'rollback' | 'cancelled'): void {
     const record = this.#record
     this.#undoing = true
-    record.replacement = this.#swapped ? this.#old : undefined
-    record.exchanging = this.#swapped ? this : undefined
+    if (record.core === this.#next) this.#swap(this.#old)
+    else this.#drop()
     // Whatever becomes of this call, the service itself stays wanted.
     if (!record.manual && !record.shut) record.wanted = true
     super.undo(why)
     this.host.reconciler.look(record, this.beginSeq)
   }
 
+  #drop(): void {
+    this.#waiting = false
+    this.#record.replacement = undefined
+  }
+
+  /** A stop came: what has not been exchanged by then is not. */
   protected override persist(): void {
     super.persist()
-    if (!this.#swapped) {
-      // A stop came before anything was exchanged: nothing is.
-      this.#record.replacement = undefined
-      this.#record.exchanging = undefined
-      this.#next.keeper = undefined
-    } else this.#forget()
+    if (this.#record.core !== this.#next) this.#drop()
   }
 
-  protected override undone(): void {
-    if (this.#record.core !== this.#next) this.#next.keeper = undefined
-    super.undone()
+  protected override end(outcome: 'done' | 'failed' | 'cancelled', ...error: [] | [unknown]): void {
+    this.#free()
+    super.end(outcome, ...error)
+  }
+
+  /** The one that is not registered is free to go elsewhere. */
+  #free(): void {
+    if (this.#record.exchanging === this) this.#record.exchanging = undefined
+    for (const core of [this.#old, this.#next]) if (core !== this.#record.core) core.keeper = undefined
   }
 }
-

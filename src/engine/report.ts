@@ -62,7 +62,7 @@ function waitsOf({ record, epochBefore, wantsDown, wasLive }: Part): Captured['w
   if (!wantsDown) {
     if (record.epoch > epochBefore || !record.isLive) for (const { to, waited } of record.deps) add(to.name, waited)
   } else if (wasLive && !record.isLive)
-    for (const { from } of record.dependents) if (from.restedAt <= record.stoppingAt) add(from.name, from.restedAt - record.endingAt)
+    for (const from of users(record)) if (from.restedAt <= record.stoppingAt) add(from.name, from.restedAt - record.endingAt)
   return waits === undefined ? NO_WAITS : Object.freeze(waits)
 }
 
@@ -82,8 +82,12 @@ function outcomeOf(part: Part): ServiceOutcome['outcome'] {
 function startPath(parts: readonly Part[]): string[] {
   let last: Record | undefined
   const began = new Map(parts.map((part) => [part.record, part.epochBefore]))
-  for (const { record, epochBefore, essential } of parts) {
-    if (essential && record.epoch > epochBefore && (last === undefined || later(record, last))) last = record
+  let lastOf: Part | undefined
+  for (const part of parts) {
+    const { record, epochBefore, essential } = part
+    if (!essential || record.epoch <= epochBefore || (lastOf !== undefined && !later(part, lastOf))) continue
+    lastOf = part
+    last = record
   }
   const path: string[] = []
   while (last !== undefined && path.length <= parts.length) {
@@ -94,9 +98,9 @@ function startPath(parts: readonly Part[]): string[] {
   return path.reverse()
 }
 
-/** Which of two came up later; in one instant, whose event came later. */
-function later(a: Record, b: Record): boolean {
-  return a.changedAt === b.changedAt ? a.lastSeq > b.lastSeq : a.changedAt > b.changedAt
+/** Which of two was there later; in one instant, whose event came later. */
+function later(a: Part, b: Part): boolean {
+  return a.okAt === b.okAt ? a.record.lastSeq > b.record.lastSeq : a.okAt > b.okAt
 }
 
 /** From the service that came to rest last back along the dependents that each waited for last. */
@@ -108,8 +112,17 @@ function stopPath(parts: readonly Part[]): string[] {
   while (last !== undefined && path.length <= parts.length) {
     path.push(last.name)
     let next: Record | undefined
-    for (const { from } of last.dependents) if (stopped.has(from) && from.restedAt <= last.stoppingAt && (next === undefined || from.restedAt >= next.restedAt)) next = from
+    for (const from of users(last)) if (stopped.has(from) && from.restedAt <= last.stoppingAt && (next === undefined || from.restedAt >= next.restedAt)) next = from
     last = next
   }
   return path.reverse()
+}
+
+/** The dependents of a service, and in place of one without an instance its dependents. */
+function* users(record: Record): Iterable<Record> {
+  const seen = new Set([record])
+  for (const each of seen) {
+    if (each !== record) yield each
+    if (each === record || each.restedAt < record.endingAt) for (const { from } of each.dependents) seen.add(from)
+  }
 }

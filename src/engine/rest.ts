@@ -124,6 +124,7 @@ export class Rest {
   #clear(record: Record): void {
     record.dueAt = record.delayedUntil = record.ticket = record.unsettledBy = 0
     record.retrying = record.remembered = false
+    this.#tools.neighbours.unwaive(record)
     this.#tools.deadlines.disarm(record)
   }
 

@@ -73,7 +73,7 @@ export class StartOperation extends Operation {
 
   /** Wants the roots and all they require, as far as it is not up; checks all of it before it touches any (R6, R10). */
   protected raise(roots: readonly Record[]): void {
-    const wanted = this.#closure(roots)
+    const wanted = this.closure(roots)
     const essential = new Set(this.target !== undefined ? wanted : essentialOf(roots))
     const isRoot = new Set(roots)
     if (this.target === undefined) this.#reopen()
@@ -90,8 +90,9 @@ export class StartOperation extends Operation {
     for (const operation of [...this.host.shutdowns]) operation.overtake()
   }
 
-  #closure(roots: readonly Record[]): Record[] {
-    const mark = this.id
+  /** The roots and what they require, as far as it is not up; throws if something is missing. */
+  protected closure(roots: readonly Record[]): Record[] {
+    const mark = this.host.nextMark()
     const wanted: Record[] = []
     for (const root of roots) {
       if (root.mark === mark) continue
@@ -104,7 +105,6 @@ export class StartOperation extends Operation {
       for (const { to, spec } of record.deps) {
         if (spec.optional || to.mark === mark) continue
         if (to.core === undefined || to.removing) {
-          for (const other of wanted) other.mark = 0
           throw new KeelsonError('DEPENDENCY_MISSING', `service '${record.name}' - requires '${to.name}', which is not registered${this.host.topology.hint(to.name)}`)
         }
         if (to.active && !to.ending && to.wanted && to.desired) continue // up

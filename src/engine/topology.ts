@@ -119,10 +119,8 @@ export class Topology {
     absent.dependents = left
     for (const edge of left) {
       edge.to = absent
-      if (edge.from.isLive) {
-        absent.live++
-        if (leans(edge.spec)) absent.leaning++
-      }
+      if (edge.from.inUse) absent.users++
+      if (edge.from.isLive && leans(edge.spec)) absent.leaning++
       this.#reset(edge)
     }
   }
@@ -200,6 +198,7 @@ export class Topology {
     edge.open = edge.opens()
     if (!edge.open) from.unmet++
     this.#neighbours().settle(edge, 0)
+    if (from.inUse) this.#neighbours().used(to, 1)
     return edge
   }
 
@@ -208,6 +207,7 @@ export class Topology {
     without(to.dependents, edge)
     if (!edge.open) from.unmet--
     if (edge.stuck) from.stuck--
+    if (from.inUse) this.#neighbours().used(to, -1)
     edge.open = true
     edge.stuck = false
     if (to.core === undefined && to.dependents.length === 0) this.#absent.delete(to.name)

@@ -151,6 +151,32 @@ describe('a weightier reason that comes while a service stops', () => {
     expect(calls.map(({ outcome }) => outcome)).toEqual(['done', 'done', 'done'])
   })
 
+  it.each(['rollback', 'cancelled'])('R9 %s gives way to manual', async (reason) => {
+    const { app, clock, call, status, hooks } = set({
+      a: { stop: slow(50) },
+      b: {
+        ...never,
+        start: (context) => Promise.race([heed(context), latest.clock.sleep(10).then(() => fail('boom'))]),
+      },
+    })
+    const controller = new AbortController()
+    const start = call(app.start({ signal: controller.signal }))
+    await clock.advance(reason === 'rollback' ? 10 : 5)
+    controller.abort('never mind')
+    await clock.advance(5)
+    expect(status('a')).toMatchObject({ state: 'stopping', stopReason: reason })
+    const stop = call(app.stopService('a'))
+    await clock.settle()
+    expect(status('a')).toMatchObject({ state: 'stopping', stopReason: 'manual' })
+    await clock.advance(50)
+    expect([start.outcome, stop.outcome]).toEqual([
+      reason === 'rollback' ? 'START_INCOMPLETE' : 'threw never mind',
+      'done',
+    ])
+    expect(status('a')).toMatchObject({ state: 'stopped', stopReason: 'manual' })
+    expect(hooks()).toContain(`a stop 1 ${reason}`)
+  })
+
   it('R9 is told to an onStop that is entered after it', async () => {
     const { app, clock, call, hooks } = set({
       a: { startTimeout: 50, start: (context) => heed(context).catch(() => latest.clock.sleep(20)) },

@@ -219,6 +219,20 @@ describe('its stop', () => {
     expect(said(call)).toBe('resolved at 35000')
   })
 
+  it('R36 is bounded by the stopTimeout that it was given', async () => {
+    const chain = { db: { stop: hang }, api: { dependsOn: ['db'], stop: hang } }
+    const s = await nest(chain, { as: { stopTimeout: 1_000 } })
+    await s.app.start()
+    const call = s.watch(s.app.stop())
+    await s.clock.advance(1_000)
+    expect([call.how, s.states(), s.inside()]).toEqual([
+      'rejected',
+      { sub: 'stopped' },
+      { db: 'stopped', api: 'stopped' },
+    ])
+    expect(s.hooks.slice(-2)).toEqual(['0 api stop', expect.stringMatching(/^[89]\d\d db stop$/)])
+  })
+
   it('R36 is shortened by the outer deadline', async () => {
     const chain = { db: { stop: hang }, api: { dependsOn: ['db'], stop: hang } }
     const s = await nest(chain, { outer: { web: { dependsOn: ['sub'], stops: 500 } } })

@@ -26,8 +26,11 @@ describe.each(Object.entries(places))('from %s', (_, { stage, lead }) => {
     await clock.advance(20)
     lead?.(all)
     await clock.advance(1_000)
-    calls.push(call(app.stop()))
-    await clock.advance(60_000)
+    // Twice: what is called while the first one stops may overtake it.
+    for (let i = 0; i < 2; i++) {
+      calls.push(call(app.stop()))
+      await clock.advance(60_000)
+    }
     expect(called).toBeGreaterThan(0)
     expect(faults).toEqual([])
     expect(

@@ -1,9 +1,9 @@
 /** §9, one hook at a time (R43), and turns: synchronous, shared by one stretch of calls, without recursion (R44). */
-import { Orchestrator } from 'keelson'
+import { defineService, Orchestrator } from 'keelson'
 import { VirtualClock } from 'keelson/testing'
 import { describe, expect, it } from 'vitest'
 import { fail, hang, heed, scene, serve } from '../support/laws1.js'
-import { deferred, service } from '../support/world.js'
+import { deferred } from '../support/world.js'
 
 describe('one hook of a service at a time', () => {
   it('R43 onStart, onRun, onStop and disposers follow one another, through any stop and restart', async () => {
@@ -212,7 +212,7 @@ describe('without recursion', () => {
   /** Each requires the one before it. */
   function chain(clock: VirtualClock): Orchestrator {
     const services = Array.from({ length: LENGTH }, (_, i) =>
-      service(`s${i}`, i === 0 ? {} : { dependsOn: [`s${i - 1}`] }),
+      defineService(`s${i}`, i === 0 ? {} : { dependsOn: [`s${i - 1}`] }),
     )
     return new Orchestrator({ services, clock, shutdownTimeout: Number.POSITIVE_INFINITY })
   }

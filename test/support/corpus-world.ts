@@ -53,22 +53,19 @@ export class World {
   /** Starts the whole stack, lets it come up and forgets how. */
   async boot(): Promise<OperationReport> {
     const began = this.clock.now()
-    const start = this.app.start()
-    await this.clock.advance(
-      makespan(
-        this.stack,
-        comeUp(this.stack, wanted(this.stack), () => began),
-      ) - began,
-    )
+    const lives = comeUp(this.stack, wanted(this.stack), () => began)
+    const start = this.watch(this.app.start())
+    await this.clock.advance(makespan(this.stack, lives) - began)
+    if (!start.value) throw new Error(`${this.stack.name} is not up in time`, { cause: start.error })
     this.take()
-    return start
+    return start.value
   }
 
   /** Stops the whole stack; says what is left: services not at rest, and timers. */
   async halt(): Promise<{ busy: string[]; pending: number }> {
-    const stop = this.app.stop()
+    const stop = this.watch(this.app.stop())
     await this.clock.advance(30_000)
-    await stop
+    if (!stop.value) throw new Error(`${this.stack.name} does not stop`, { cause: stop.error })
     const busy = this.app.getAllServices().filter((status) => status.phase !== 'idle')
     return { busy: busy.map((status) => `${status.name} is ${status.state}`), pending: this.clock.pending }
   }

@@ -110,8 +110,7 @@ export const places: Readonly<Record<string, Place>> = {
   },
   'a data provider': {
     stage: (call) => {
-      const all = beds({})
-      Object.assign(subject(all), { getServiceData: () => ({ called: call(all) }) })
+      const all: Scene = beds({ data: () => ({ called: call(all) }) })
       return all
     },
     lead: ({ status }) => void status('a').data,
@@ -121,6 +120,41 @@ export const places: Readonly<Record<string, Place>> = {
   'a status listener': { stage: listener('status') },
   'a retry listener': { stage: listener('retry'), lead: crash },
   'an operation listener': { stage: listener('operation') },
+  'a registered listener': { stage: listener('registered'), lead: (all) => void all.app.register(all.make('d')) },
+  'an unregistered listener': {
+    stage: listener('unregistered'),
+    lead: ({ app, make }) => {
+      void app.register(make('d'))
+      void app.unregister('d')
+    },
+  },
+  'a warning listener': {
+    stage: listener('warning'),
+    lead: (all) => {
+      const { own } = all.context('a')
+      void all.app.restartService('a').then(() => own(() => Promise.reject('cannot close')))
+    },
+  },
+  'a listenerError listener': {
+    stage: (call) => {
+      const all = beds({})
+      all.app.on('state', () => Promise.reject('a listener that fails'))
+      all.app.on('listenerError', () => call(all))
+      return all
+    },
+  },
+  'a logger': {
+    stage: (call) => {
+      const log = () => call(all)
+      const all: Scene = scene(
+        { a: {}, b: { dependsOn: ['a'] }, c: {} },
+        { logger: { debug: log, info: log, warn: log, error: log } },
+      )
+      for (const type of ['state', 'listenerError'] as const)
+        all.app.on(type, () => Promise.reject('a listener that fails'))
+      return all
+    },
+  },
   'a listener of the service': {
     stage: (call) => {
       const all = beds({})

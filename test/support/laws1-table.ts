@@ -23,7 +23,7 @@ export function rows(header: string): string[][] {
 }
 
 /** The phase of each state, as the page has it. */
-export const phaseOf = new Map<ServiceState, ServicePhase>(
+export const phaseOf: ReadonlyMap<ServiceState, ServicePhase> = new Map(
   rows('| phase | states |').flatMap(([phase, states]) =>
     words(states).map((state) => [state as ServiceState, phase as ServicePhase] as const),
   ),

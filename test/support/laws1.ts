@@ -34,6 +34,7 @@ export interface Part extends ServiceOptions {
   run?: (context: StartContext) => unknown
   stop?: (context: StopContext) => unknown
   check?: (context: CheckContext) => CheckResult | Promise<CheckResult>
+  data?: () => Record<string, unknown>
 }
 
 /** A promise watched: `pending`, `done`, the code it rejected with, or `threw` what is no error of the library. */
