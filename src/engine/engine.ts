@@ -165,7 +165,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
       const record = this.topology.find(name)
       const all = this.#removal(record, cascade)
       for (const each of all) each.removing = true
-      return new StopOperation(this, {
+      const operation: StopOperation = new StopOperation(this, {
         kind: 'unregister',
         target: name,
         timeout: this.shutdownTimeout,
@@ -173,9 +173,10 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
         targets: () => all,
         mark: () => {},
         done: () => {
-          for (const each of all) this.#remove(each)
+          for (const each of all) this.#remove(each, operation.beginSeq)
         },
       })
+      return operation
     }, false)
     return call.then(() => {})
   }
@@ -188,7 +189,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     if (record.isLive || record.phase !== 'idle' || record.desired)
       throw new KeelsonError('SERVICE_IN_USE', `service '${name}' - is ${record.state}${record.desired ? ' and wanted up' : ''}; stop it first, or use the orchestrator's unregister()`)
     record.removing = true
-    this.#remove(record)
+    this.#remove(record, record.lastSeq)
   }
 
   /** What goes with `record`, deepest first; refuses if that is more than itself and not asked for. */
@@ -215,12 +216,12 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     return order
   }
 
-  #remove(record: Record): void {
+  #remove(record: Record, cause: number): void {
     const { log, deadlines } = this.reconciler
     if (this.topology.get(record.name) !== record) return
     deadlines.disarm(record)
     record.ticket = 0
-    log.publish('unregistered', record.lastSeq, who(record))
+    log.publish('unregistered', cause, who(record))
     this.topology.remove(record)
   }
 

@@ -73,7 +73,7 @@ export class EventLog {
     for (const stream of this.#streams) stream.push(event)
     this.#queue.push({
       place: seq,
-      deliver: () => this.#subscribers.get(type)?.emit(event, seq, (error) => this.#threw(error, type)),
+      deliver: () => this.#subscribers.get(type)?.emit(event, seq, (error) => this.#threw(error, type, seq)),
     })
     this.#host.wake()
   }
@@ -81,7 +81,7 @@ export class EventLog {
   /** Queues an item for the listeners of one service. */
   tell<Item>(listeners: Subscribers<Item>, item: Item, type: EventType): void {
     const place = this.seq
-    this.#queue.push({ place, deliver: () => listeners.emit(item, place, (error) => this.#threw(error, type)) })
+    this.#queue.push({ place, deliver: () => listeners.emit(item, place, (error) => this.#threw(error, type, place)) })
     this.#host.wake()
   }
 
@@ -93,7 +93,7 @@ export class EventLog {
         try {
           told()
         } catch (error) {
-          this.#threw(error, type)
+          this.#threw(error, type, this.seq)
         }
       },
     })
@@ -154,13 +154,13 @@ export class EventLog {
     if (this.#audience === 0) this.#ring.length = 0 // what follows is not kept either
   }
 
-  #threw(error: unknown, event: EventType): void {
+  #threw(error: unknown, event: EventType, cause: number): void {
     try {
       this.#host.logger.error(`a listener of '${event}' events threw`, { error })
     } catch {
       // a logger that throws has nobody left to tell
     }
-    if (event !== 'listenerError') this.publish('listenerError', 0, { error, event })
+    if (event !== 'listenerError') this.publish('listenerError', cause, { error, event })
   }
 }
 

@@ -113,29 +113,29 @@ export class Neighbours {
   /** `record` comes into use or goes out of it, and with it those below that are in use through it only. */
   use(record: Record, by: 1 | -1): void {
     const changed = [record]
-    for (const each of changed) for (const { to } of each.deps) this.#used(to, by, changed)
+    for (const each of changed) for (const { to } of each.deps) this.#used(to, by, record.lastSeq, changed)
   }
 
   /** One more or one less dependent in use. */
   used(record: Record, by: 1 | -1): void {
     const changed: Record[] = []
-    this.#used(record, by, changed)
+    this.#used(record, by, 0, changed)
     for (const each of changed) this.use(each, by)
   }
 
-  #used(record: Record, by: 1 | -1, changed: Record[]): void {
+  #used(record: Record, by: 1 | -1, cause: number, changed: Record[]): void {
     const before = record.inUse
     record.users += by
     if (record.inUse !== before) changed.push(record)
-    if (by < 0 && record.ending && record.awaited === 0) this.#look(record, record.lastSeq)
+    if (by < 0 && record.ending && record.awaited === 0) this.#look(record, cause)
   }
 
   /** `record` leaves its active phase, or is about to: those that lean on it stop (R13, R14). */
-  lost(record: Record, clean: boolean): void {
+  lost(record: Record, clean: boolean, cause: number): void {
     for (const { from, spec } of record.dependents) {
       if (!from.isLive || from.lost || !leans(spec) || (clean && spec.condition === 'started')) continue
       from.lost = true
-      this.#look(from, record.lastSeq)
+      this.#look(from, cause)
     }
   }
 }

@@ -15,7 +15,7 @@ import { Neighbours } from './neighbours.js'
 import { Permits } from './permits.js'
 import { type Clock, Moment, type Random } from './ports.js'
 import type { Record } from './record.js'
-import { Rest } from './rest.js'
+import { Rest, renew } from './rest.js'
 import { isThenable } from './subscribers.js'
 import { Turn, type TurnWork } from './turn.js'
 import { Writer, who } from './writer.js'
@@ -158,7 +158,7 @@ export class Reconciler implements LifeHost, TurnWork {
     record.endingAt = this.moment.now
     record.orderAll = reason === 'shutdown'
     record.stopReason = reason
-    this.neighbours.lost(record, false)
+    this.neighbours.lost(record, false, record.cause === 0 ? record.lastSeq : record.cause)
     if (record.awaited === 0) this.life.end(record, reason, 'asked')
   }
 
@@ -233,6 +233,7 @@ export class Reconciler implements LifeHost, TurnWork {
     record.failedWait = undefined
     record.culprit = false
     record.hookCap = record.stopCap = Number.POSITIVE_INFINITY
+    renew(record)
     this.neighbours.entered(record)
     this.life.begin(record)
     this.neighbours.unwaive(record) // good for one start only
@@ -248,7 +249,7 @@ export class Reconciler implements LifeHost, TurnWork {
 
   lost(record: Record, clean: boolean): void {
     this.#checks.end(record)
-    if (!record.ending) this.neighbours.lost(record, clean)
+    if (!record.ending) this.neighbours.lost(record, clean, record.lastSeq)
     record.ending = false
     this.look(record)
   }
@@ -263,7 +264,6 @@ export class Reconciler implements LifeHost, TurnWork {
   over(record: Record): void {
     const { fate, unclean, lastError } = record
     record.unclean = undefined
-    this.neighbours.left(record)
     for (const error of unclean ?? []) {
       if (fate === 'failed' && lastError !== undefined) suppress(lastError, error)
       else if (record.stops.length === 0) this.writer.warn('STOP_FAILED', error.message, record)
@@ -271,6 +271,7 @@ export class Reconciler implements LifeHost, TurnWork {
       this.#say('warn', error.message, record, error)
     }
     this.#rest.after(record)
+    this.neighbours.left(record)
     record.leastEpoch = 0
     record.remembered = false
     for (const part of [...record.stops]) part.driver.rested(part)

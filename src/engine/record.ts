@@ -177,6 +177,8 @@ export class Record implements Timed, Owner {
   stopCap: number = Number.POSITIVE_INFINITY
   /** The time for the stop is over: what is left to dispose of is no longer waited for. */
   rushed = false
+  /** Asked to start anew while it waited: the attempt that it tells is over with its state. */
+  renewed = false
   /** Asked to start while this epoch was ending. */
   remembered = false
   unclean: KeelsonError[] | undefined = undefined

@@ -68,7 +68,8 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
     this.#waiting = false
     record.gaveUp = record.completed = record.retrying = false
     record.failedWait = undefined
-    record.failures = record.dueAt = record.attempt = record.ticket = record.connectivity = 0
+    record.failures = record.dueAt = record.ticket = record.connectivity = 0
+    record.renewed = true
     // The one that was taken out may come back, and goes nowhere until it is clear that it does not.
     const out = record.core === this.#next ? this.#old : this.#next
     out.keeper = record.core?.keeper

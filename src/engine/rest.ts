@@ -32,6 +32,12 @@ function askedFor(record: Record): boolean {
   return fate === 'asked' || stopReason === 'manual' || stopReason === 'shutdown' || stopReason === 'removed'
 }
 
+/** A start by name was asked for: from the next state on no retry is told. */
+export function renew(record: Record): void {
+  if (record.renewed) record.attempt = 0
+  record.renewed = false
+}
+
 export interface RestTools {
   readonly moment: Moment
   readonly random: Random
@@ -191,6 +197,7 @@ export class Rest {
 
   #wait(record: Record, until: number): void {
     if (record.state !== 'waiting') {
+      renew(record)
       this.#tools.writer.move(record, 'waiting', 'unknown')
       this.#startWaiting(record)
     }
@@ -243,7 +250,9 @@ export class Rest {
     }
     if (onTimeout === 'warn') this.#tools.writer.warn('DEPENDENCY_TIMEOUT', `${what}; it starts without`, record)
     edge.waived = true
-    this.#tools.neighbours.set(edge, true, record.lastSeq)
+    edge.deadline = Number.POSITIVE_INFINITY
+    // One that is about to stop is not started against, wait or no wait (R13).
+    if (edge.opens()) this.#tools.neighbours.set(edge, true, record.lastSeq)
     this.#tools.neighbours.settle(edge, record.lastSeq)
     return false
   }

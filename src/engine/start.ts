@@ -132,7 +132,8 @@ export class StartOperation extends Operation {
     record.failedWait = undefined
     if (!isRoot) return
     // A start by name, or of all, does not wait for a backoff.
-    record.dueAt = record.ticket = record.attempt = 0
+    record.dueAt = record.ticket = 0
+    record.renewed = true
     record.retrying = false
   }
 

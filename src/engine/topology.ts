@@ -72,11 +72,13 @@ export class Topology {
   add(core: ServiceCore): Record {
     const { name } = core
     const record = this.#absent.get(name) ?? new Record(name, this.#shared, this.#due)
+    const { told } = core
     const edges = this.#edgesOf(core, record)
     this.#install(record, core, edges)
     this.#absent.delete(name)
     this.records.set(name, record)
     record.index = ++this.#index
+    record.epoch = Math.max(record.epoch, told.epoch) // its lives go on counting
     this.#last = record
     return record
   }

@@ -73,13 +73,13 @@ function condition({ state, kind, error, until }: Cause, status: ServiceStatus |
   const due = until === undefined ? undefined : `due in ${seconds(until - wall)}`
   const detail = [attempt === undefined ? undefined : `attempt ${attempt}`, due].filter((part) => part !== undefined).join(', ')
   const says: Readonly<Record<Cause['kind'], string>> = {
-    dependency: state,
+    dependency: status?.phase === 'active' && status.health !== 'healthy' ? `${state}, ${status.health}` : state,
     backoff: state,
     delay: `${state}, delayed`,
     permit: `${state} for a permit`,
-    stop: state,
+    stop: status?.stopReason === undefined || status.phase !== 'idle' ? state : `${state} (${status.stopReason})`,
     hook: state === 'waiting' ? 'waiting for a hook of an earlier epoch to settle' : state,
-    failed: state,
+    failed: status?.phase === 'active' ? `${state}, ${status.health}` : state,
     manual: `${state} by hand`,
     auth: `${state}: credentials are missing`,
     missing: 'not registered',

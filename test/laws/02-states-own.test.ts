@@ -115,6 +115,20 @@ describe('when an epoch is over', () => {
     expect(seen[0]).toBe(resource)
   })
 
+  it('R2 own() refuses what cannot be disposed of', async () => {
+    const seen: unknown[] = []
+    const { up } = scene({
+      a: {
+        start: ({ own }) => {
+          for (const each of [42, undefined, {}] as never[]) expect(() => own(each)).toThrow(/own/)
+          seen.push('refused')
+        },
+      },
+    })
+    await up()
+    expect(seen).toEqual(['refused'])
+  })
+
   it('R2 what is owned while onStop runs is disposed with the rest, first', async () => {
     const all = scene({
       a: {

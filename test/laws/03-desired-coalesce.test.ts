@@ -83,6 +83,23 @@ describe('a start that a later stop takes down', () => {
     expect(state('other')).toBe('running')
   })
 
+  it('R8 rejects also when what is stopped was up before: what needs it goes down with it', async () => {
+    const { app, clock, call, up, states, moves } = scene({
+      a: { autoStart: false, dependsOn: ['b'] },
+      b: { autoStart: false, dependsOn: ['c'], start: heed },
+      c: {},
+    })
+    await up()
+    const start = call(app.startService('a'))
+    await clock.advance(10)
+    const stop = call(app.stopService('c'))
+    await clock.settle()
+    expect(start).toMatchObject({ outcome: 'CANCELLED', at: 1_010 })
+    expect(stop.outcome).toBe('done')
+    expect(moves('b')).toEqual(['unknown → starting', 'starting → stopping (dependency)', 'stopping → waiting'])
+    expect(states()).toBe('a: waiting, b: waiting, c: stopped')
+  })
+
   it('R8 is not rolled back: the rest stays desired up, and comes when what was stopped is started again', async () => {
     const { app, clock, call, states } = scene({
       a: { dependsOn: ['b'] },

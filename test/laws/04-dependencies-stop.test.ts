@@ -296,6 +296,27 @@ describe('about to stop', () => {
     expect([stop.code, start.state]).toEqual(['CANCELLED', 'resolved'])
   })
 
+  it.each(['continue', 'warn'] as const)(
+    'R13 one whose wait ends in %s while it is about to stop does not keep it from stopping',
+    async (onTimeout) => {
+      const s = stage({
+        db: {},
+        slow: { dependsOn: ['db'], down: 100 },
+        api: { dependsOn: [{ name: 'db', timeout: 50, onTimeout }], autoStart: false },
+      })
+      await s.boot()
+      const restart = s.watch(s.app.restartService('db'))
+      await s.clock.advance(10)
+      const start = s.watch(s.app.startService('api'))
+      await s.clock.advance(100_000)
+      expect([restart.state, start.state, s.the('db').starts]).toEqual(['resolved', 'resolved', 2])
+      expect(s.app.getAllServices().map(({ state }) => state)).toEqual(['running', 'running', 'running'])
+      // Whether it waits on or is started and stopped again: it has no instance when its dependency goes.
+      const before = s.hooks.slice(0, s.hooks.indexOf('100 db stop (restart)')).filter((line) => line.includes('api'))
+      expect(before.length % 2).toBe(0)
+    },
+  )
+
   it('R13 a middle service about to stop for its own dependency satisfies nothing either', async () => {
     const s = stage({ ...three(), late: { dependsOn: ['api'], autoStart: false } })
     await s.boot()

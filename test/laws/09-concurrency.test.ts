@@ -78,6 +78,43 @@ describe('one hook of a service at a time', () => {
   })
 })
 
+describe('a hook that settles more than once', () => {
+  // biome-ignore lint/suspicious/noThenProperty: a thenable of somebody else's is what is tested
+  const thrice = () => ({ then: (resolve: () => void) => [resolve(), resolve(), resolve()] })
+
+  it('R43 has settled once: a hook abandoned later still holds up the next epoch', async () => {
+    const starts = [thrice, hang]
+    const { app, clock, call, state, hooks, beside } = scene({
+      a: { start: () => starts.shift()?.(), stop: thrice, abortGrace: 10 },
+    })
+    beside.push('a: stop beside start')
+    for (const expected of ['running', 'starting']) {
+      call(app.restartService('a'))
+      await clock.advance(5)
+      expect(state('a')).toBe(expected)
+    }
+    call(app.restartService('a'))
+    await clock.advance(15)
+    expect(state('a')).toBe('waiting')
+    expect(hooks()).toEqual(['a start 1', 'a stop 1 restart', 'a start 2', 'a stop 2 restart'])
+  })
+
+  it('R43 the first way in which it settles counts', async () => {
+    const both = () => ({
+      // biome-ignore lint/suspicious/noThenProperty: as above
+      then: (resolve: () => void, reject: (error: unknown) => void) => {
+        resolve()
+        reject('late')
+        throw new Error('later still')
+      },
+    })
+    const { app, clock, call, moves } = scene({ a: { start: both } })
+    call(app.startService('a'))
+    await clock.advance(100)
+    expect(moves('a')).toEqual(['unknown → starting', 'starting → running'])
+  })
+})
+
 describe('turns', () => {
   it('R44 an intent from outside waits for a microtask: nothing happens in the call', async () => {
     const { app, clock, call, hooks, states, log } = scene({ a: {}, b: {} })

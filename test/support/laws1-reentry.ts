@@ -57,6 +57,7 @@ export const methods: readonly Method[] = [
   ],
   ['registry.register()', (all) => all.app.registry.register(spare(all, 'new'))],
   ['registry.unregister()', ({ app }) => app.registry.unregister('a')],
+  ['[Symbol.asyncDispose]()', ({ app }) => app[Symbol.asyncDispose]()],
   ['asService()', ({ app }) => app.asService('inner')],
 ]
 

@@ -49,13 +49,18 @@ export class Storm {
   /** Whose start has succeeded, and who has not crashed since: those who are stopped in order. */
   readonly #sound = new Set<string>()
   /** Start hooks that have not settled, by name. */
-  readonly #starting = new Set<string>()
+  readonly #starting = new Map<string, StartContext['fail']>()
 
   constructor(seed: number, { wild = false }: StormOptions = {}) {
     this.#random = new Lottery(seed)
     this.#wild = wild
     const limits = wild && this.#random.once(2) ? { maxConcurrentStarts: 2, maxConcurrentRetries: 1 } : {}
     this.s = stage({}, limits)
+    // Whoever comes under the same name later is somebody else, and knows nothing of hooks that were abandoned.
+    this.s.app.on('unregistered', ({ name }) => {
+      this.#starting.delete(name)
+      this.#live.delete(name)
+    })
     if (!wild) return
     this.s.app.on('state', () => {
       if (!this.calm && this.#random.once(60)) this.act()
@@ -103,7 +108,7 @@ export class Storm {
           if (!this.calm && fails-- > 0) throw new Error(`${name} fails`)
           if (!signal.aborted) this.#sound.add(name)
         } finally {
-          this.#starting.delete(name)
+          if (this.#starting.get(name) === fail) this.#starting.delete(name)
         }
       },
       ...(this.#wild &&
@@ -111,7 +116,7 @@ export class Storm {
       stop: async () => {
         this.#leave(name)
         await clock.sleep(isSlow && !this.calm ? random.below(90) : down)
-        this.#live.delete(name)
+        if (this.#live.get(name) === dependsOn) this.#live.delete(name)
       },
       ...(isChecked && {
         healthCheck: {
@@ -133,7 +138,7 @@ export class Storm {
     const { app, now } = this.s
     if (this.#starting.has(name)) this.wrongs.push(`${now} ${name} starts while it starts`)
     if (this.#live.has(name)) this.wrongs.push(`${now} a second instance of ${name}`)
-    this.#starting.add(name)
+    this.#starting.set(name, fail)
     this.#live.set(name, edges)
     this.#fail.set(name, fail)
     for (const { name: other, optional, timeout, onTimeout, condition } of edges) {
