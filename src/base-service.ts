@@ -41,18 +41,36 @@ interface Has {
 export abstract class ManagedService implements Service {
   readonly #core: ServiceCore
 
-  protected constructor(name: string, options: ServiceOptions, table: HookTable, has: Has, hooks: Readonly<Record<string, Kind>> = {}) {
-    if (!TEXT.takes(name)) throw new KeelsonError('SERVICE_INVALID', `a service - its name is ${show(name)}; give it a string that is not empty`)
+  protected constructor(
+    name: string,
+    options: ServiceOptions,
+    table: HookTable,
+    has: Has,
+    hooks: Readonly<Record<string, Kind>> = {},
+  ) {
+    if (!TEXT.takes(name))
+      throw new KeelsonError(
+        'SERVICE_INVALID',
+        `a service - its name is ${show(name)}; give it a string that is not empty`,
+      )
     const subject = `service ${show(name)}`
     checkServiceOptions(subject, options, hooks)
     if (options.healthCheck !== undefined && !has.checks)
-      throw new KeelsonError('CONFIG_INVALID', `${subject}: healthCheck has no effect without a check; give the service one, or leave it out`)
-    this.#core = new ServiceCore(this, name, table, { type: options.type ?? 'service', options, edges: edges(subject, options.dependsOn), ...has })
+      throw new KeelsonError(
+        'CONFIG_INVALID',
+        `${subject}: healthCheck has no effect without a check; give the service one, or leave it out`,
+      )
+    this.#core = new ServiceCore(this, name, table, {
+      type: options.type ?? 'service',
+      options,
+      edges: edges(subject, options.dependsOn),
+      ...has,
+    })
   }
 
   static {
     // By this an orchestrator, of whichever copy of the module, knows the service for one of keelson's.
-    Object.defineProperty(this.prototype, CORE, {
+    Object.defineProperty(ManagedService.prototype, CORE, {
       get(this: ManagedService): ServiceCore {
         return this.#core
       },
@@ -120,14 +138,22 @@ export abstract class ManagedService implements Service {
 
   /** Subscribes to its changes of state, from now on; a listener that throws disturbs nobody (R39). */
   onStateChange(listener: (change: StateChange) => void): Unsubscribe {
-    if (!FUNCTION.takes(listener)) throw new KeelsonError('CONFIG_INVALID', `service '${this.name}': onStateChange takes a function, not ${show(listener)}`)
+    if (!FUNCTION.takes(listener))
+      throw new KeelsonError(
+        'CONFIG_INVALID',
+        `service '${this.name}': onStateChange takes a function, not ${show(listener)}`,
+      )
     this.#core.changes ??= new Subscribers()
     return this.#core.changes.add(listener, this.#core.keeper?.seq ?? 0)
   }
 
   /** Subscribes to what it says through `status()` of its contexts, from now on. */
   onStatusUpdate(listener: (update: StatusUpdate) => void): Unsubscribe {
-    if (!FUNCTION.takes(listener)) throw new KeelsonError('CONFIG_INVALID', `service '${this.name}': onStatusUpdate takes a function, not ${show(listener)}`)
+    if (!FUNCTION.takes(listener))
+      throw new KeelsonError(
+        'CONFIG_INVALID',
+        `service '${this.name}': onStatusUpdate takes a function, not ${show(listener)}`,
+      )
     this.#core.statuses ??= new Subscribers()
     return this.#core.statuses.add(listener, this.#core.keeper?.seq ?? 0)
   }
@@ -170,7 +196,10 @@ export abstract class BaseService extends ManagedService {
    */
   constructor(name: string, options: ServiceOptions = {}) {
     const { prototype } = new.target
-    super(name, options, BaseService.#hooks, { runs: typeof prototype.onRun === 'function', checks: typeof prototype.onCheck === 'function' })
+    super(name, options, BaseService.#hooks, {
+      runs: typeof prototype.onRun === 'function',
+      checks: typeof prototype.onCheck === 'function',
+    })
   }
 
   /** Brings it up; the service is active once this has resolved. Bounded by `startTimeout` (R32). */

@@ -1,10 +1,18 @@
 // A service out of functions, for when a class would be all ceremony. The same life, the same guarantees.
 
-import type { HookTable } from './engine/core.js'
 import { ManagedService } from './base-service.js'
-import { OBJECT, FUNCTION, show } from './kernel/validate.js'
+import type { HookTable } from './engine/core.js'
 import { KeelsonError } from './errors.js'
-import type { CheckContext, CheckResult, RunContext, Service, ServiceOptions, StartContext, StopContext } from './service.js'
+import { FUNCTION, OBJECT, show } from './kernel/validate.js'
+import type {
+  CheckContext,
+  CheckResult,
+  RunContext,
+  Service,
+  ServiceOptions,
+  StartContext,
+  StopContext,
+} from './service.js'
 
 /** What `defineService` takes: the options of a service and its hooks as functions. */
 export interface ServiceDefinition extends ServiceOptions {
@@ -26,7 +34,13 @@ class DefinedService extends ManagedService {
   readonly #definition: ServiceDefinition
 
   constructor(name: string, definition: ServiceDefinition) {
-    super(name, definition, DefinedService.#hooks, { runs: definition.run !== undefined, checks: definition.check !== undefined }, HOOKS)
+    super(
+      name,
+      definition,
+      DefinedService.#hooks,
+      { runs: definition.run !== undefined, checks: definition.check !== undefined },
+      HOOKS,
+    )
     this.#definition = definition
   }
 
@@ -48,6 +62,10 @@ class DefinedService extends ManagedService {
  * @throws `SERVICE_INVALID` for a bad name, `CONFIG_INVALID` with the path of an offending option (R51).
  */
 export function defineService(name: string, definition: ServiceDefinition = {}): Service {
-  if (!OBJECT.takes(definition)) throw new KeelsonError('CONFIG_INVALID', `service ${show(name)}: its definition is ${show(definition)}; pass an object`)
+  if (!OBJECT.takes(definition))
+    throw new KeelsonError(
+      'CONFIG_INVALID',
+      `service ${show(name)}: its definition is ${show(definition)}; pass an object`,
+    )
   return new DefinedService(name, definition)
 }

@@ -88,7 +88,11 @@ export function isKeelsonError(value: unknown, code?: ErrorCode): value is Keels
 
 /** Attaches an error that came while cleaning up after `first` (R4). */
 export function suppress(first: KeelsonError, later: unknown): void {
-  Object.defineProperty(first, 'suppressed', { value: [...first.suppressed, later], enumerable: false, configurable: true })
+  Object.defineProperty(first, 'suppressed', {
+    value: [...first.suppressed, later],
+    enumerable: false,
+    configurable: true,
+  })
 }
 
 const LONGEST = 300

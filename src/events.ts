@@ -2,7 +2,15 @@
 // Plain and frozen when read, JSON-safe (errors by their toJSON). Types only; who makes them is named at each.
 // Times: `timestamp`, `since`, `nextRetryAt`, `dueAt`, `until` are wall-clock; durations are milliseconds.
 
-import type { FailureClass, HealthStatus, ServicePhase, ServiceState, StateChange, StopReason, StatusUpdate } from './service.js'
+import type {
+  FailureClass,
+  HealthStatus,
+  ServicePhase,
+  ServiceState,
+  StateChange,
+  StatusUpdate,
+  StopReason,
+} from './service.js'
 
 /** Fields of every event: its kind, its place in the one total order, the event that caused it (R37, R42). */
 interface Base<Type extends string> {
@@ -22,7 +30,9 @@ interface Of<Type extends string> extends Base<Type> {
 }
 
 /** A service changed its state; `error` and `attempt` are what the status tells from now on. */
-export interface StateEvent extends Of<'state'>, Pick<StateChange, 'oldState' | 'newState' | 'health' | 'error' | 'reason'> {
+export interface StateEvent
+  extends Of<'state'>,
+    Pick<StateChange, 'oldState' | 'newState' | 'health' | 'error' | 'reason'> {
   readonly attempt?: number
 }
 
@@ -130,7 +140,17 @@ export interface EventsOptions {
 export interface Cause {
   readonly name: string
   readonly state: ServiceState
-  readonly kind: 'dependency' | 'backoff' | 'delay' | 'permit' | 'stop' | 'hook' | 'failed' | 'manual' | 'auth' | 'missing'
+  readonly kind:
+    | 'dependency'
+    | 'backoff'
+    | 'delay'
+    | 'permit'
+    | 'stop'
+    | 'hook'
+    | 'failed'
+    | 'manual'
+    | 'auth'
+    | 'missing'
   readonly error?: unknown
   readonly until?: number
 }
@@ -178,7 +198,12 @@ export interface Snapshot {
 export interface HealthReport {
   readonly status: HealthStatus
   /** Root cause first. */
-  readonly because: readonly { readonly name: string; readonly health: HealthStatus; readonly state: ServiceState; readonly error?: unknown }[]
+  readonly because: readonly {
+    readonly name: string
+    readonly health: HealthStatus
+    readonly state: ServiceState
+    readonly error?: unknown
+  }[]
   readonly services: readonly ServiceStatus[]
 }
 
@@ -222,7 +247,13 @@ export interface Plan {
 /** The graph as data and as text for Mermaid and Graphviz. */
 export interface DependencyGraph {
   readonly nodes: readonly { readonly name: string; readonly type?: string; readonly state?: ServiceState }[]
-  readonly edges: readonly { readonly from: string; readonly to: string; readonly condition: string; readonly optional: boolean; readonly onLoss: string }[]
+  readonly edges: readonly {
+    readonly from: string
+    readonly to: string
+    readonly condition: string
+    readonly optional: boolean
+    readonly onLoss: string
+  }[]
   toMermaid(): string
   toDot(): string
   toJSON(): Pick<DependencyGraph, 'nodes' | 'edges'>

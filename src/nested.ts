@@ -52,7 +52,9 @@ export class NestedService extends BaseService {
 
   protected override async onRun({ signal }: RunContext): Promise<void> {
     const watch = untilLeave(this.#inner)
-    const aborted = new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }))
+    const aborted = new Promise<undefined>((resolve) =>
+      signal.addEventListener('abort', () => resolve(undefined), { once: true }),
+    )
     const reason = await Promise.race([watch.left, aborted])
     watch.cancel()
     if (reason?.why === 'gave up') throw reason.error

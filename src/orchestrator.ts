@@ -1,6 +1,7 @@
 // The façade that programs use: checks what they hand in, passes it to the engine, gives out readings.
 // Holds nothing of its own but the engine and the registry.
 
+import { silent } from './base-service.js'
 import { Engine } from './engine/engine.js'
 import { type Clock, systemClock, systemRandom } from './engine/ports.js'
 import { stayUp } from './engine/run.js'
@@ -22,8 +23,15 @@ import { checkOrchestratorOptions } from './kernel/settings.js'
 import { check, FLAG, FUNCTION, invalid, oneOf, SIGNAL, show, TIMEOUT } from './kernel/validate.js'
 import { NestedService } from './nested.js'
 import { hold, ServiceRegistry } from './registry.js'
-import { silent } from './base-service.js'
-import type { CallOptions, HealthCheckOptions, Logger, RestartOptions, Service, ServiceOptions, Unsubscribe } from './service.js'
+import type {
+  CallOptions,
+  HealthCheckOptions,
+  Logger,
+  RestartOptions,
+  Service,
+  ServiceOptions,
+  Unsubscribe,
+} from './service.js'
 
 /** Options of an orchestrator; checked as a whole at construction (R51). Durations in milliseconds. */
 export interface OrchestratorOptions {
@@ -73,7 +81,17 @@ export interface StopOptions extends CallOptions {}
 const SUBJECT = 'orchestrator'
 const CALL = { signal: SIGNAL, timeout: TIMEOUT }
 const START = { ...CALL, onFailure: oneOf('rollback', 'keep', 'retry') }
-const EVENTS: readonly string[] = ['state', 'health', 'status', 'retry', 'registered', 'unregistered', 'operation', 'warning', 'listenerError'] satisfies EventType[]
+const EVENTS: readonly string[] = [
+  'state',
+  'health',
+  'status',
+  'retry',
+  'registered',
+  'unregistered',
+  'operation',
+  'warning',
+  'listenerError',
+] satisfies EventType[]
 
 /**
  * Starts services in the order their dependencies ask for, keeps them up, tells how they are, stops them.
@@ -234,7 +252,8 @@ export class Orchestrator {
 
   /** What `start` or `stop` - of all, or of one service - would do now; does nothing. @throws `SERVICE_NOT_FOUND` */
   plan(operation: 'start' | 'stop', name?: string): Plan {
-    if (operation !== 'start' && operation !== 'stop') throw invalid('plan()', 'operation', operation, "'start' or 'stop'")
+    if (operation !== 'start' && operation !== 'stop')
+      throw invalid('plan()', 'operation', operation, "'start' or 'stop'")
     return this.#engine.view.plan(operation, name)
   }
 
@@ -280,6 +299,7 @@ export class Orchestrator {
 function checkPort(path: string, port: object, methods: readonly string[]): void {
   for (const method of methods) {
     const value = (port as Record<string, unknown>)[method]
-    if (typeof value !== 'function') throw new KeelsonError('CONFIG_INVALID', `${SUBJECT}: ${path}.${method} is ${show(value)}; pass a function`)
+    if (typeof value !== 'function')
+      throw new KeelsonError('CONFIG_INVALID', `${SUBJECT}: ${path}.${method} is ${show(value)}; pass a function`)
   }
 }

@@ -29,8 +29,13 @@ export class ServiceRegistry {
   register(service: Service): void {
     if (this.#engine !== undefined) return this.#engine.add(service)
     const { name } = coreOf(service)
-    if (this.#services.has(name)) throw new KeelsonError('SERVICE_DUPLICATE', `service ${show(name)} - the name is taken; choose another`)
-    if (PHASE[service.state] !== 'idle') throw new KeelsonError('SERVICE_IN_USE', `service ${show(name)} - is ${service.state}; register it while it is at rest`)
+    if (this.#services.has(name))
+      throw new KeelsonError('SERVICE_DUPLICATE', `service ${show(name)} - the name is taken; choose another`)
+    if (PHASE[service.state] !== 'idle')
+      throw new KeelsonError(
+        'SERVICE_IN_USE',
+        `service ${show(name)} - is ${service.state}; register it while it is at rest`,
+      )
     this.#services.set(name, service)
   }
 
@@ -40,7 +45,8 @@ export class ServiceRegistry {
    */
   unregister(name: string): void {
     if (this.#engine !== undefined) return this.#engine.drop(name)
-    if (!this.#services.delete(name)) throw new KeelsonError('SERVICE_NOT_FOUND', `service ${show(name)} - is not registered; register it first`)
+    if (!this.#services.delete(name))
+      throw new KeelsonError('SERVICE_NOT_FOUND', `service ${show(name)} - is not registered; register it first`)
   }
 
   /** The service of this name. */
@@ -71,7 +77,9 @@ export class ServiceRegistry {
   /** Iterates over a copy: the registry may change meanwhile. */
   [Symbol.iterator](): IterableIterator<Service> {
     if (this.#engine === undefined) return [...this.#services.values()][Symbol.iterator]()
-    const services = [...this.#engine.topology.records.values()].flatMap(({ core }) => (core === undefined ? [] : [core.service]))
+    const services = [...this.#engine.topology.records.values()].flatMap(({ core }) =>
+      core === undefined ? [] : [core.service],
+    )
     return services[Symbol.iterator]()
   }
 
@@ -80,7 +88,8 @@ export class ServiceRegistry {
   }
 
   #hold(engine: Engine, more: readonly Service[]): void {
-    if (this.#engine !== undefined) throw new KeelsonError('SERVICE_IN_USE', 'a registry - belongs to another orchestrator; make one for each')
+    if (this.#engine !== undefined)
+      throw new KeelsonError('SERVICE_IN_USE', 'a registry - belongs to another orchestrator; make one for each')
     engine.addAll([...this.#services.values(), ...more])
     this.#engine = engine
     this.#services = new Map()

@@ -78,14 +78,19 @@ export class Checks {
     check.free = undefined
     const { context } = check
     check.context = undefined
-    if (context !== undefined) this.#host.enter(() => context.abort(new KeelsonError('CANCELLED', `service '${check.record.name}' - the time of its check is over`)))
+    if (context !== undefined)
+      this.#host.enter(() =>
+        context.abort(new KeelsonError('CANCELLED', `service '${check.record.name}' - the time of its check is over`)),
+      )
   }
 
   #due(check: Check): void {
     if (check.over) return
     if (check.bucket !== undefined) return // armed anew meanwhile
     if (!check.inFlight) {
-      void this.#limit(() => new Promise<void>((free) => (check.over ? free() : this.#host.enter(() => this.#run(check, free)))))
+      void this.#limit(
+        () => new Promise<void>((free) => (check.over ? free() : this.#host.enter(() => this.#run(check, free)))),
+      )
       return
     }
     // Its timeout has passed, or one more interval of hanging.
@@ -94,7 +99,13 @@ export class Checks {
     check.hung = true
     this.#release(check)
     this.#host.deadlines.arm(check, this.#host.clock.now() + this.#jittered(interval))
-    if (!check.void) this.#judge(check, 'unhealthy', [new KeelsonError('UNHEALTHY', `service '${check.record.name}' - its check hangs since ${Math.round(this.#host.clock.now() - check.began)} ms`)])
+    if (!check.void)
+      this.#judge(check, 'unhealthy', [
+        new KeelsonError(
+          'UNHEALTHY',
+          `service '${check.record.name}' - its check hangs since ${Math.round(this.#host.clock.now() - check.began)} ms`,
+        ),
+      ])
   }
 
   /** Enters the check hook. The first of an epoch has no place among the limited ones to give back. */
@@ -108,7 +119,8 @@ export class Checks {
     check.began = this.#host.clock.now()
     const context = new Checking(current.epoch)
     check.context = context
-    const settled = (answer: unknown, ...thrown: Thrown): void => this.#host.post(() => this.#settled(check, answer, thrown))
+    const settled = (answer: unknown, ...thrown: Thrown): void =>
+      this.#host.post(() => this.#settled(check, answer, thrown))
     this.#pulse.enter(check, timeout)
     try {
       const answer = core.table.check(core.service, context)
@@ -132,7 +144,8 @@ export class Checks {
     this.#release(check)
     const result = resultOf(answer)
     if (!check.hung && !check.void) {
-      if (result === undefined) this.#judge(check, 'unhealthy', [new TypeError(`a check answers a health, true or false, not ${show(answer)}`)])
+      if (result === undefined)
+        this.#judge(check, 'unhealthy', [new TypeError(`a check answers a health, true or false, not ${show(answer)}`)])
       else this.#judge(check, result, thrown)
     }
     if (check.over) return
@@ -247,4 +260,3 @@ class Pulse implements Timed {
     this.#deadlines.arm(this, this.#at)
   }
 }
-

@@ -112,7 +112,10 @@ export class Deadlines {
     this.#clear()
     this.#armedFor = at
     // Above the limit of a host timer the wait is cut, and `#fire` finds nothing due yet.
-    this.#handle = this.#clock.setTimeout(this.#fire, Math.min(LONGEST_TIMEOUT, Math.max(0, Math.ceil(at - this.#clock.now()))))
+    this.#handle = this.#clock.setTimeout(
+      this.#fire,
+      Math.min(LONGEST_TIMEOUT, Math.max(0, Math.ceil(at - this.#clock.now()))),
+    )
     if (this.#awake === 0) keepAlive(this.#handle, false)
   }
 

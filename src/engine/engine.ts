@@ -51,7 +51,12 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     this.solo = options.solo
     this.reconciler = new Reconciler(options, this)
     this.topology = new Topology(
-      { keeper: this, defaults: options.defaults, chained: options.chained, due: (record) => this.reconciler.due(record) },
+      {
+        keeper: this,
+        defaults: options.defaults,
+        chained: options.chained,
+        due: (record) => this.reconciler.due(record),
+      },
       () => this.reconciler.neighbours,
     )
     this.view = new View(this.topology, options.clock, () => this.reconciler.log.seq)
@@ -98,19 +103,23 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   }
 
   stopService(name: string, options: CallOptions = {}): Promise<OperationReport> {
-    return this.#call(options, () => {
-      const record = this.topology.get(name) ?? this.topology.find(name)
-      return new StopOperation(this, {
-        kind: 'stop',
-        target: name,
-        timeout: options.timeout ?? this.shutdownTimeout,
-        signal: options.signal,
-        targets: () => [record],
-        mark: (target) => {
-          target.manual = true
-        },
-      })
-    }, false)
+    return this.#call(
+      options,
+      () => {
+        const record = this.topology.get(name) ?? this.topology.find(name)
+        return new StopOperation(this, {
+          kind: 'stop',
+          target: name,
+          timeout: options.timeout ?? this.shutdownTimeout,
+          signal: options.signal,
+          targets: () => [record],
+          mark: (target) => {
+            target.manual = true
+          },
+        })
+      },
+      false,
+    )
   }
 
   /** Adds all of them or, throwing, none. */
@@ -161,23 +170,27 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   }
 
   unregister(name: string, cascade: boolean): Promise<void> {
-    const call = this.#call({}, () => {
-      const record = this.topology.find(name)
-      const all = this.#removal(record, cascade)
-      for (const each of all) each.removing = true
-      const operation: StopOperation = new StopOperation(this, {
-        kind: 'unregister',
-        target: name,
-        timeout: this.shutdownTimeout,
-        signal: undefined,
-        targets: () => all,
-        mark: () => {},
-        done: () => {
-          for (const each of all) this.#remove(each, operation.beginSeq)
-        },
-      })
-      return operation
-    }, false)
+    const call = this.#call(
+      {},
+      () => {
+        const record = this.topology.find(name)
+        const all = this.#removal(record, cascade)
+        for (const each of all) each.removing = true
+        const operation: StopOperation = new StopOperation(this, {
+          kind: 'unregister',
+          target: name,
+          timeout: this.shutdownTimeout,
+          signal: undefined,
+          targets: () => all,
+          mark: () => {},
+          done: () => {
+            for (const each of all) this.#remove(each, operation.beginSeq)
+          },
+        })
+        return operation
+      },
+      false,
+    )
     return call.then(() => {})
   }
 
@@ -187,33 +200,24 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     const record = this.topology.find(name)
     this.#removal(record, false)
     if (record.isLive || record.phase !== 'idle' || record.desired)
-      throw new KeelsonError('SERVICE_IN_USE', `service '${name}' - is ${record.state}${record.desired ? ' and wanted up' : ''}; stop it first, or use the orchestrator's unregister()`)
+      throw new KeelsonError(
+        'SERVICE_IN_USE',
+        `service '${name}' - is ${record.state}${record.desired ? ' and wanted up' : ''}; stop it first, or use the orchestrator's unregister()`,
+      )
     record.removing = true
     this.#remove(record, record.lastSeq)
   }
 
   /** What goes with `record`, deepest first; refuses if that is more than itself and not asked for. */
   #removal(record: Record, cascade: boolean): Record[] {
-    const all = new Set([record])
-    for (const each of all) for (const dependent of this.topology.requiring(each)) if (!dependent.removing) all.add(dependent)
-    if (all.size > 1 && !cascade) {
-      const names = this.topology.requiring(record).map(({ name }) => `'${name}'`)
-      throw new KeelsonError('SERVICE_IN_USE', `service '${record.name}' - is required by ${names.join(', ')}; unregister these first, or pass { cascade: true }`)
-    }
-    const order: Record[] = []
-    const open = new Map<Record, number>()
-    for (const each of all) open.set(each, this.topology.requiring(each).filter((dependent) => all.has(dependent)).length)
-    const queue = [...all].filter((each) => open.get(each) === 0)
-    for (const each of queue) {
-      order.push(each)
-      for (const { to, spec } of each.deps) {
-        if (spec.optional || !all.has(to)) continue
-        const left = (open.get(to) ?? 0) - 1
-        open.set(to, left)
-        if (left === 0) queue.push(to)
-      }
-    }
-    return order
+    const requiring = this.topology.requiring(record)
+    if (requiring.length === 0) return [record]
+    if (cascade) return this.topology.closure(record)
+    const names = requiring.map(({ name }) => `'${name}'`).join(', ')
+    throw new KeelsonError(
+      'SERVICE_IN_USE',
+      `service '${record.name}' - is required by ${names}; unregister these first, or pass { cascade: true }`,
+    )
   }
 
   #remove(record: Record, cause: number): void {
@@ -230,15 +234,37 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
       const core = coreOf(service)
       const record = this.topology.find(core.name)
       const subject = `service '${record.name}'`
-      if (core.keeper !== undefined && !core.keeper.solo) throw new KeelsonError('SERVICE_IN_USE', `${subject} - the replacement belongs to an orchestrator; pass one that is registered nowhere`)
-      if (core.service.state === 'starting' || core.service.state === 'stopping' || core.service.state === 'running' || core.service.state === 'connected')
-        throw new KeelsonError('SERVICE_IN_USE', `${subject} - the replacement is ${core.service.state}; pass one that is at rest`)
-      if (record.exchanging !== undefined) throw new KeelsonError('SERVICE_IN_USE', `${subject} - is being replaced; wait for that first`)
+      if (core.keeper !== undefined && !core.keeper.solo)
+        throw new KeelsonError(
+          'SERVICE_IN_USE',
+          `${subject} - the replacement belongs to an orchestrator; pass one that is registered nowhere`,
+        )
+      if (
+        core.service.state === 'starting' ||
+        core.service.state === 'stopping' ||
+        core.service.state === 'running' ||
+        core.service.state === 'connected'
+      )
+        throw new KeelsonError(
+          'SERVICE_IN_USE',
+          `${subject} - the replacement is ${core.service.state}; pass one that is at rest`,
+        )
+      if (record.exchanging !== undefined)
+        throw new KeelsonError('SERVICE_IN_USE', `${subject} - is being replaced; wait for that first`)
       if ((core.declared.options.remote ?? false) !== record.settings.remote)
-        throw new KeelsonError('CONFIG_INVALID', `${subject}: remote is ${core.declared.options.remote ?? false}; a replacement cannot change it, unregister and register instead`)
+        throw new KeelsonError(
+          'CONFIG_INVALID',
+          `${subject}: remote is ${core.declared.options.remote ?? false}; a replacement cannot change it, unregister and register instead`,
+        )
       this.topology.fits(record, core)
       const { timeout = Number.POSITIVE_INFINITY, signal } = options
-      return new ReplaceOperation(this, { kind: 'replace', target: record.name, onFailure: 'rollback', timeout, signal }, record, record.core as ServiceCore, core)
+      return new ReplaceOperation(
+        this,
+        { kind: 'replace', target: record.name, onFailure: 'rollback', timeout, signal },
+        record,
+        record.core as ServiceCore,
+        core,
+      )
     })
   }
 
@@ -256,7 +282,11 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     })
   }
 
-  #starting(kind: 'start' | 'restart', target: string | undefined, { onFailure = 'rollback', timeout = Number.POSITIVE_INFINITY, signal }: StartCall): Operation {
+  #starting(
+    kind: 'start' | 'restart',
+    target: string | undefined,
+    { onFailure = 'rollback', timeout = Number.POSITIVE_INFINITY, signal }: StartCall,
+  ): Operation {
     return new StartOperation(this, { kind, target, onFailure, timeout, signal })
   }
 
@@ -264,7 +294,8 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   #call(options: CallOptions, make: () => Operation, refusedWhileStopping = true): Promise<OperationReport> {
     try {
       this.#refuseClosed('it')
-      if (refusedWhileStopping && this.shutdowns.size > 0) throw new KeelsonError('CLOSED', 'the orchestrator is stopping; wait for stop(), or call start() for all')
+      if (refusedWhileStopping && this.shutdowns.size > 0)
+        throw new KeelsonError('CLOSED', 'the orchestrator is stopping; wait for stop(), or call start() for all')
     } catch (error) {
       return Promise.reject(error)
     }
@@ -277,7 +308,11 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   }
 
   #refuseClosed(what: string): void {
-    if (this.#closed) throw new KeelsonError('CLOSED', `the orchestrator is disposed of; make a new one to ${what === 'it' ? 'call' : what}`)
+    if (this.#closed)
+      throw new KeelsonError(
+        'CLOSED',
+        `the orchestrator is disposed of; make a new one to ${what === 'it' ? 'call' : what}`,
+      )
   }
 
   // Subscriptions

@@ -53,7 +53,10 @@ export class Epoch<Of extends Owner> implements StartContext, Reports {
   get own(): StartContext['own'] {
     return (resource) => {
       if (disposerOf(resource) === undefined)
-        throw new KeelsonError('CONFIG_INVALID', `service ${show(this.#name)}: own() takes a disposable or a function, not ${show(resource)}`)
+        throw new KeelsonError(
+          'CONFIG_INVALID',
+          `service ${show(this.#name)}: own() takes a disposable or a function, not ${show(resource)}`,
+        )
       if (this.#owner === undefined) this.#host.lateResource(this.#name, resource)
       else if (this.#resources === undefined) this.#resources = [resource]
       else this.#resources.push(resource)
@@ -85,7 +88,12 @@ export class Epoch<Of extends Owner> implements StartContext, Reports {
     return <T extends Service>(name: string): T => {
       const found = this.#owner === undefined ? null : this.#owner.dependency(name)
       if (found) return found as T
-      const why = this.#owner === undefined ? 'belongs to an epoch that is over' : found === null ? 'is not among its dependencies; declare it in dependsOn' : 'is not registered'
+      const why =
+        this.#owner === undefined
+          ? 'belongs to an epoch that is over'
+          : found === null
+            ? 'is not among its dependencies; declare it in dependsOn'
+            : 'is not registered'
       throw new KeelsonError('SERVICE_NOT_FOUND', `service ${show(this.#name)}: ${show(name)} ${why}`)
     }
   }

@@ -64,7 +64,13 @@ export class EventLog {
 
   /** Builds and queues an event that has been counted. */
   record<Type extends EventType>(type: Type, seq: number, causedBy: number, body: EventBody<Type>): void {
-    const event = Object.freeze({ type, seq, timestamp: this.#host.wall(), ...(causedBy > 0 ? { causedBy } : {}), ...body }) as unknown as AnyEvent
+    const event = Object.freeze({
+      type,
+      seq,
+      timestamp: this.#host.wall(),
+      ...(causedBy > 0 ? { causedBy } : {}),
+      ...body,
+    }) as unknown as AnyEvent
     if (this.#length > 0) {
       this.#ring.push(event)
       // Cut seldom, so that the ring costs no copy per event.

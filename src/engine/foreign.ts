@@ -14,18 +14,31 @@ const known = new WeakMap<Service, ServiceCore>()
 /** The core of anything that has the shape of a service; `SERVICE_INVALID` names what it lacks (R47). */
 export function coreOf(candidate: unknown): ServiceCore {
   if (!OBJECT.takes(candidate))
-    throw new KeelsonError('SERVICE_INVALID', `a service - ${show(candidate)} is no object; pass an instance of BaseService or of the Service shape`)
+    throw new KeelsonError(
+      'SERVICE_INVALID',
+      `a service - ${show(candidate)} is no object; pass an instance of BaseService or of the Service shape`,
+    )
   const service = candidate as Service & { [CORE]?: ServiceCore }
   const core = service[CORE] ?? known.get(service)
   if (core !== undefined) return core
   const { name, state } = service
-  if (!TEXT.takes(name)) throw new KeelsonError('SERVICE_INVALID', `a service - its name is ${show(name)}; give it a string that is not empty`)
+  if (!TEXT.takes(name))
+    throw new KeelsonError(
+      'SERVICE_INVALID',
+      `a service - its name is ${show(name)}; give it a string that is not empty`,
+    )
   for (const method of ['start', 'stop', 'onStateChange'] as const) {
     if (typeof service[method] !== 'function')
-      throw new KeelsonError('SERVICE_INVALID', `service ${show(name)} - ${method} is ${show(service[method])}; a service has start, stop and onStateChange`)
+      throw new KeelsonError(
+        'SERVICE_INVALID',
+        `service ${show(name)} - ${method} is ${show(service[method])}; a service has start, stop and onStateChange`,
+      )
   }
   if (!Object.hasOwn(PHASE, String(state)))
-    throw new KeelsonError('SERVICE_INVALID', `service ${show(name)} - its state is ${show(state)}; report one of ${Object.keys(PHASE).join(', ')}`)
+    throw new KeelsonError(
+      'SERVICE_INVALID',
+      `service ${show(name)} - its state is ${show(state)}; report one of ${Object.keys(PHASE).join(', ')}`,
+    )
   const made = adapt(service)
   known.set(service, made)
   return made
@@ -59,7 +72,11 @@ class ForeignHooks implements HookTable {
     })
     const { onStatusUpdate } = service as Partial<StatusReporter>
     if (typeof onStatusUpdate === 'function')
-      context.own(onStatusUpdate.call(service, ({ text, detail }) => (detail === undefined ? context.status(text) : context.status(text, detail))))
+      context.own(
+        onStatusUpdate.call(service, ({ text, detail }) =>
+          detail === undefined ? context.status(text) : context.status(text, detail),
+        ),
+      )
     await service.start({ signal: context.signal })
   }
 

@@ -142,14 +142,19 @@ export class Life {
   /** `ctx.fail`, or a report of a foreign service: ends the epoch as failed, unless it is ending already. */
   failed(record: Record, epoch: number, error: unknown): void {
     if (record.current?.epoch !== epoch || record.state === 'stopping') return
-    if (record.state === 'starting') this.fail(record, 'START_FAILED', `it reported a failure while starting: ${describe(error)}`, error)
+    if (record.state === 'starting')
+      this.fail(record, 'START_FAILED', `it reported a failure while starting: ${describe(error)}`, error)
     else this.fail(record, 'CRASHED', `it reported a failure: ${describe(error)}`, error)
   }
 
   /** Ends the epoch as failed, with this error. */
   fail(record: Record, code: ErrorCode, what: string, ...thrown: readonly [] | readonly [unknown]): void {
     const advice = code === 'START_TIMEOUT' ? '; raise startTimeout or look at what it waits for' : ''
-    const error = new KeelsonError(code, `service '${record.name}' - ${what}${advice}`, thrown.length > 0 ? { cause: thrown[0] } : {})
+    const error = new KeelsonError(
+      code,
+      `service '${record.name}' - ${what}${advice}`,
+      thrown.length > 0 ? { cause: thrown[0] } : {},
+    )
     record.lastError = error
     record.failure = thrown.length > 0 ? classOf(record.settings, thrown[0]) : 'transient'
     record.connectivity = record.failure === 'connectivity' ? record.connectivity + 1 : 0
@@ -166,15 +171,25 @@ export class Life {
     const wasActive = record.active
     record.fate = fate
     record.stopReason = reason
-    record.hookBy = Math.min(record.hookCap, now + (record.startPending ? settings.abortGrace : settings.stopTimeout - settings.abortGrace))
+    record.hookBy = Math.min(
+      record.hookCap,
+      now + (record.startPending ? settings.abortGrace : settings.stopTimeout - settings.abortGrace),
+    )
     record.stopBy = Math.min(record.stopCap, now + settings.stopTimeout)
     record.startBy = Number.POSITIVE_INFINITY
     record.stoppingAt = now
     this.#host.writer.move(record, 'stopping', 'unknown', reason)
     if (wasActive) this.#host.lost(record, fate === 'completed')
     // Listeners of the signal are user code too.
-    this.#host.enter(() => epoch.abort(fate === 'failed' ? record.lastError : new KeelsonError('CANCELLED', `service '${record.name}' - epoch ${epoch.epoch} ends (${reason})`)))
-    if (record.startPending || record.runPending) this.#host.deadlines.arm(record, Math.min(record.hookBy, record.stopBy))
+    this.#host.enter(() =>
+      epoch.abort(
+        fate === 'failed'
+          ? record.lastError
+          : new KeelsonError('CANCELLED', `service '${record.name}' - epoch ${epoch.epoch} ends (${reason})`),
+      ),
+    )
+    if (record.startPending || record.runPending)
+      this.#host.deadlines.arm(record, Math.min(record.hookBy, record.stopBy))
     else this.#proceed(record)
   }
 
@@ -186,7 +201,8 @@ export class Life {
     record.hookBy = Math.min(record.hookBy, record.hookCap)
     record.stopBy = Math.min(record.stopBy, record.stopCap)
     const waits = record.startPending || record.runPending
-    if (waits || record.stopPending || record.disposing) this.#host.deadlines.arm(record, waits ? Math.min(record.hookBy, record.stopBy) : record.stopBy)
+    if (waits || record.stopPending || record.disposing)
+      this.#host.deadlines.arm(record, waits ? Math.min(record.hookBy, record.stopBy) : record.stopBy)
     const left = record.stopBy - this.#host.moment.now
     const { core } = record
     if (core?.hurried !== undefined) this.#host.enter(() => core.hurried?.(left))
@@ -203,7 +219,13 @@ export class Life {
   #enterStop(record: Record): void {
     const { core, current: epoch } = record
     if (core === undefined || epoch === undefined) return
-    const context = new Closing(epoch.epoch, record.stopReason ?? 'manual', record.name, record.stopBy - this.#host.moment.now, this.#host.logger)
+    const context = new Closing(
+      epoch.epoch,
+      record.stopReason ?? 'manual',
+      record.name,
+      record.stopBy - this.#host.moment.now,
+      this.#host.logger,
+    )
     record.closing = context
     const entered = this.#host.moment.now
     const settled = (failed: boolean, error: unknown): void => {
@@ -213,7 +235,8 @@ export class Life {
       if (failed) this.#unclean(record, 'STOP_FAILED', `onStop failed: ${describe(error)}`, error)
       this.#dispose(record)
     }
-    if (this.#call(() => core.table.stop(core.service, context), settled)) this.#host.deadlines.arm(record, record.stopBy)
+    if (this.#call(() => core.table.stop(core.service, context), settled))
+      this.#host.deadlines.arm(record, record.stopBy)
   }
 
   #dispose(record: Record): void {
@@ -243,7 +266,12 @@ export class Life {
         const awaited = record.current === epoch && record.awaitedDisposer === settled
         if (failed) {
           if (awaited) this.#unclean(record, 'STOP_FAILED', `a disposer failed: ${describe(error)}`, error)
-          else this.#host.writer.warn('STOP_FAILED', `service '${record.name}' - a disposer of epoch ${epoch.epoch} failed after its time: ${describe(error)}`, record)
+          else
+            this.#host.writer.warn(
+              'STOP_FAILED',
+              `service '${record.name}' - a disposer of epoch ${epoch.epoch} failed after its time: ${describe(error)}`,
+              record,
+            )
         }
         if (!awaited) return
         record.awaitedDisposer = undefined
@@ -278,11 +306,13 @@ export class Life {
   due(record: Record): void {
     const { now } = this.#host.moment
     if (record.state === 'starting') {
-      if (record.startPending && now >= record.startBy) this.fail(record, 'START_TIMEOUT', `onStart has not settled within ${record.settings.startTimeout} ms`)
+      if (record.startPending && now >= record.startBy)
+        this.fail(record, 'START_TIMEOUT', `onStart has not settled within ${record.settings.startTimeout} ms`)
       return
     }
     if (record.startPending || record.runPending) {
-      if (now < Math.min(record.hookBy, record.stopBy)) return this.#host.deadlines.arm(record, Math.min(record.hookBy, record.stopBy))
+      if (now < Math.min(record.hookBy, record.stopBy))
+        return this.#host.deadlines.arm(record, Math.min(record.hookBy, record.stopBy))
       this.#abandon(record, record.startPending ? 'onStart' : 'onRun')
       if (record.startPending) this.#release(record)
       record.startPending = record.runPending = false
@@ -310,8 +340,17 @@ export class Life {
     this.#unclean(record, 'STOP_TIMEOUT', `${hook} did not settle in time and was abandoned`)
   }
 
-  #unclean(record: Record, code: 'STOP_FAILED' | 'STOP_TIMEOUT', what: string, ...thrown: readonly [] | readonly [unknown]): void {
-    const error = new KeelsonError(code, `service '${record.name}' - ${what}; look at what it does when its signal is aborted`, thrown.length > 0 ? { cause: thrown[0] } : {})
+  #unclean(
+    record: Record,
+    code: 'STOP_FAILED' | 'STOP_TIMEOUT',
+    what: string,
+    ...thrown: readonly [] | readonly [unknown]
+  ): void {
+    const error = new KeelsonError(
+      code,
+      `service '${record.name}' - ${what}; look at what it does when its signal is aborted`,
+      thrown.length > 0 ? { cause: thrown[0] } : {},
+    )
     if (record.unclean === undefined) record.unclean = [error]
     else record.unclean.push(error)
   }

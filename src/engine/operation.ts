@@ -69,7 +69,12 @@ export abstract class Operation implements Driver, Timed {
     host.reconciler.post(() => {
       if (this.stage !== 'queued') return
       this.id = host.nextId()
-      this.beginSeq = host.reconciler.log.publish('operation', 0, { operation: kind, ...(target === undefined ? {} : { target }), id: this.id, phase: 'begin' })
+      this.beginSeq = host.reconciler.log.publish('operation', 0, {
+        operation: kind,
+        ...(target === undefined ? {} : { target }),
+        id: this.id,
+        phase: 'begin',
+      })
       this.#beganAt = host.reconciler.moment.now
       this.apply()
     })
@@ -135,7 +140,8 @@ export abstract class Operation implements Driver, Timed {
       for (const { record, done } of this.parts) {
         if (done || !record.isLive) continue
         reconciler.life.hurry(record, half, this.#stopBy)
-        if (record.state !== 'stopping' && (!record.desired || record.ending)) reconciler.life.end(record, record.stopReason ?? record.downReason, 'asked')
+        if (record.state !== 'stopping' && (!record.desired || record.ending))
+          reconciler.life.end(record, record.stopReason ?? record.downReason, 'asked')
       }
     }
   }
@@ -214,16 +220,24 @@ export abstract class Operation implements Driver, Timed {
     const culprits = this.parts.filter((part) => part.error !== undefined)
     const first = culprits[0]
     if (first?.error === undefined) return undefined
-    const error = new KeelsonError('STOP_INCOMPLETE', `${this.subject} - did not stop cleanly: ${culprits.map(({ error: e }) => e?.message).join('; ')}`, {
-      cause: first.error,
-      report: this.report('failed'),
-    })
+    const error = new KeelsonError(
+      'STOP_INCOMPLETE',
+      `${this.subject} - did not stop cleanly: ${culprits.map(({ error: e }) => e?.message).join('; ')}`,
+      {
+        cause: first.error,
+        report: this.report('failed'),
+      },
+    )
     for (const { error: other } of culprits.slice(1)) suppress(error, other)
     return error
   }
 
   protected cancelled(by: string): KeelsonError {
-    return new KeelsonError('CANCELLED', `${this.subject} - was overtaken by a later ${by}; call it again if it is still wanted`, { report: this.report('cancelled') })
+    return new KeelsonError(
+      'CANCELLED',
+      `${this.subject} - was overtaken by a later ${by}; call it again if it is still wanted`,
+      { report: this.report('cancelled') },
+    )
   }
 
   protected get subject(): string {

@@ -23,7 +23,12 @@ export class Permits {
   take(record: Record): boolean {
     const { retrying } = record
     if (record.ticket !== 0) return false // waits in line
-    if (this.#starts.free && (!retrying || this.#retries.free) && this.#starts.empty && (!retrying || this.#retries.empty)) {
+    if (
+      this.#starts.free &&
+      (!retrying || this.#retries.free) &&
+      this.#starts.empty &&
+      (!retrying || this.#retries.empty)
+    ) {
       this.#grant(record)
       return true
     }

@@ -74,11 +74,21 @@ export class Reconciler implements LifeHost, TurnWork {
     this.#turn = new Turn(this, clock)
     this.deadlines = new Deadlines(clock, this.#turn.run)
     this.permits = new Permits(ports.maxConcurrentStarts, ports.maxConcurrentRetries)
-    this.log = new EventLog({ logger, wake: () => this.#turn.wake(), snapshot: () => host.snapshot(), wall: () => this.moment.wall }, ports.history)
+    this.log = new EventLog(
+      { logger, wake: () => this.#turn.wake(), snapshot: () => host.snapshot(), wall: () => this.moment.wall },
+      ports.history,
+    )
     this.writer = new Writer(this.log, this.moment)
     this.neighbours = new Neighbours(this.moment, (record, cause) => this.look(record, cause))
     this.life = new Life(this)
-    this.#rest = new Rest({ moment: this.moment, random, deadlines: this.deadlines, log: this.log, writer: this.writer, neighbours: this.neighbours })
+    this.#rest = new Rest({
+      moment: this.moment,
+      random,
+      deadlines: this.deadlines,
+      log: this.log,
+      writer: this.writer,
+      neighbours: this.neighbours,
+    })
     this.#checks = new Checks({
       clock,
       random,
@@ -148,7 +158,13 @@ export class Reconciler implements LifeHost, TurnWork {
     const reason = this.#whyEnd(record)
     if (record.state === 'stopping' || record.ending) {
       const { stopReason } = record
-      if (!record.desired && reason !== undefined && stopReason !== undefined && (RANK[reason] ?? 0) > (RANK[stopReason] ?? 0)) record.stopReason = reason
+      if (
+        !record.desired &&
+        reason !== undefined &&
+        stopReason !== undefined &&
+        (RANK[reason] ?? 0) > (RANK[stopReason] ?? 0)
+      )
+        record.stopReason = reason
       if (record.active && record.awaited === 0) this.life.end(record, record.stopReason ?? 'manual', 'asked')
       return
     }
@@ -189,7 +205,14 @@ export class Reconciler implements LifeHost, TurnWork {
     if (record.gaveUp) return this.#fail(record, record.lastError, true)
     if (record.completedForGood) return
     if (record.unsettled > 0 && record.dueAt <= this.moment.now)
-      return this.#fail(record, new KeelsonError('START_FAILED', `service '${record.name}' - an abandoned hook of an earlier epoch has not settled; let its hooks heed their signal`), false)
+      return this.#fail(
+        record,
+        new KeelsonError(
+          'START_FAILED',
+          `service '${record.name}' - an abandoned hook of an earlier epoch has not settled; let its hooks heed their signal`,
+        ),
+        false,
+      )
     if (record.unmet === 0) return
     const edge = record.deps.find((e) => !e.open && e.hopeless)
     if (edge === undefined) return
@@ -294,7 +317,8 @@ export class Reconciler implements LifeHost, TurnWork {
       const update = { text: String(text), ...(detail === undefined ? {} : { detail: String(detail) }) }
       this.log.publish('status', record.lastSeq, { ...who(record), ...update })
       const statuses = record.core?.statuses
-      if (statuses !== undefined && statuses.size > 0) this.log.tell(statuses, Object.freeze({ name: record.name, ...update, timestamp: this.moment.wall }), 'status')
+      if (statuses !== undefined && statuses.size > 0)
+        this.log.tell(statuses, Object.freeze({ name: record.name, ...update, timestamp: this.moment.wall }), 'status')
     })
   }
 
@@ -302,7 +326,11 @@ export class Reconciler implements LifeHost, TurnWork {
   lateResource(name: string, resource: Resource): void {
     const failed = (error: unknown): void =>
       this.post(() => {
-        this.log.publish('warning', 0, { code: 'STOP_FAILED', message: `service '${name}' - a resource that came after its epoch could not be disposed of: ${describe(error)}`, name })
+        this.log.publish('warning', 0, {
+          code: 'STOP_FAILED',
+          message: `service '${name}' - a resource that came after its epoch could not be disposed of: ${describe(error)}`,
+          name,
+        })
       })
     try {
       const answer = disposerOf(resource)?.()
@@ -325,8 +353,13 @@ export class Reconciler implements LifeHost, TurnWork {
   #judged(record: Record, health: HealthStatus, thrown: readonly [] | readonly [unknown]): void {
     if (health === 'unhealthy') {
       const what = thrown.length > 0 ? `its check failed: ${describe(thrown[0])}` : 'its check found it unhealthy'
-      if (record.settings.healthCheck.onUnhealthy === 'restart') return this.life.fail(record, 'UNHEALTHY', what, ...thrown)
-      const error = new KeelsonError('UNHEALTHY', `service '${record.name}' - ${what}`, thrown.length > 0 ? { cause: thrown[0] } : {})
+      if (record.settings.healthCheck.onUnhealthy === 'restart')
+        return this.life.fail(record, 'UNHEALTHY', what, ...thrown)
+      const error = new KeelsonError(
+        'UNHEALTHY',
+        `service '${record.name}' - ${what}`,
+        thrown.length > 0 ? { cause: thrown[0] } : {},
+      )
       this.writer.assess(record, health, error)
       if (!record.fulfilled) for (const part of record.claims) part.driver.failed(part, error, false)
     } else {
@@ -345,4 +378,3 @@ export class Reconciler implements LifeHost, TurnWork {
     }
   }
 }
-

@@ -96,7 +96,10 @@ export class Part {
     this.record = record
     this.essential = essential
     this.target = target
-    this.least = record.state === 'stopping' || record.ending || record.current === undefined ? record.epoch + 1 : Math.max(record.epoch, record.leastEpoch)
+    this.least =
+      record.state === 'stopping' || record.ending || record.current === undefined
+        ? record.epoch + 1
+        : Math.max(record.epoch, record.leastEpoch)
     this.epochBefore = record.epoch
     this.wasLive = record.current !== undefined
   }
@@ -324,7 +327,7 @@ export class Record implements Timed, Owner {
         return this.state !== 'waiting' || this.completed || this.stuck > 0 || !this.desired
       case 'active':
         return this.health === 'unhealthy'
-      case 'moving':
+      default:
         return false
     }
   }

@@ -53,7 +53,10 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
       if (optional) return []
       const record = this.host.topology.get(name)
       if (record !== undefined && !record.removing) return [record]
-      throw new KeelsonError('DEPENDENCY_MISSING', `service '${this.#record.name}' - requires '${name}', which is not registered${this.host.topology.hint(name)}`)
+      throw new KeelsonError(
+        'DEPENDENCY_MISSING',
+        `service '${this.#record.name}' - requires '${name}', which is not registered${this.host.topology.hint(name)}`,
+      )
     })
   }
 

@@ -23,7 +23,9 @@ export function report(
       services ??= Object.freeze(rows.map(row))
       return services
     },
-    criticalPath: Object.freeze(operation === 'stop' || operation === 'unregister' ? stopPath(parts) : startPath(parts)),
+    criticalPath: Object.freeze(
+      operation === 'stop' || operation === 'unregister' ? stopPath(parts) : startPath(parts),
+    ),
   })
 }
 
@@ -39,7 +41,14 @@ const NO_WAITS: Captured['waits'] = Object.freeze([])
 function capture(part: Part): Captured {
   const { record } = part
   const { name, state, hookTook } = record
-  return { name, state, outcome: outcomeOf(part), took: record.epoch > part.epochBefore || !record.isLive ? hookTook : -1, waits: waitsOf(part), error: part.error ?? record.lastError }
+  return {
+    name,
+    state,
+    outcome: outcomeOf(part),
+    took: record.epoch > part.epochBefore || !record.isLive ? hookTook : -1,
+    waits: waitsOf(part),
+    error: part.error ?? record.lastError,
+  }
 }
 
 function row({ name, outcome, state, took, waits, error }: Captured): ServiceOutcome {
@@ -62,7 +71,8 @@ function waitsOf({ record, epochBefore, wantsDown, wasLive }: Part): Captured['w
   if (!wantsDown) {
     if (record.epoch > epochBefore || !record.isLive) for (const { to, waited } of record.deps) add(to.name, waited)
   } else if (wasLive && !record.isLive)
-    for (const from of users(record)) if (from.restedAt <= record.stoppingAt) add(from.name, from.restedAt - record.endingAt)
+    for (const from of users(record))
+      if (from.restedAt <= record.stoppingAt) add(from.name, from.restedAt - record.endingAt)
   return waits === undefined ? NO_WAITS : Object.freeze(waits)
 }
 
@@ -75,7 +85,11 @@ function outcomeOf(part: Part): ServiceOutcome['outcome'] {
   if (record.active && record.epoch > part.epochBefore) return 'started'
   if (record.active) return 'unchanged'
   if (record.completed) return record.epoch > part.epochBefore ? 'completed' : 'unchanged'
-  return record.isLive || record.phase === 'pending' ? 'cancelled' : part.wasLive || record.epoch > part.epochBefore ? 'stopped' : 'cancelled'
+  return record.isLive || record.phase === 'pending'
+    ? 'cancelled'
+    : part.wasLive || record.epoch > part.epochBefore
+      ? 'stopped'
+      : 'cancelled'
 }
 
 /** From the service that was up last back along the edge that each waited for last. */
@@ -112,7 +126,13 @@ function stopPath(parts: readonly Part[]): string[] {
   while (last !== undefined && path.length <= parts.length) {
     path.push(last.name)
     let next: Record | undefined
-    for (const from of users(last)) if (stopped.has(from) && from.restedAt <= last.stoppingAt && (next === undefined || from.restedAt >= next.restedAt)) next = from
+    for (const from of users(last))
+      if (
+        stopped.has(from) &&
+        from.restedAt <= last.stoppingAt &&
+        (next === undefined || from.restedAt >= next.restedAt)
+      )
+        next = from
     last = next
   }
   return path.reverse()

@@ -93,11 +93,17 @@ export class Rest {
       record.attempt = 0
       record.gaveUp = true
       this.#tools.writer.move(record, 'auth_required', 'unknown', record.stopReason)
-    } else if (next !== 'retry' || !record.desired) this.giveUp(record, next === 'exhausted' && record.desired ? 'exhausted' : (record.stopReason ?? 'failed'))
+    } else if (next !== 'retry' || !record.desired)
+      this.giveUp(record, next === 'exhausted' && record.desired ? 'exhausted' : (record.stopReason ?? 'failed'))
     else {
       record.attempt = failures
       const delay = backoff(settings.restart, failures, this.#tools.random())
-      this.#backOff(record, delay, settings.remote && record.connectivity >= 3 ? 'unreachable' : 'retrying', record.stopReason)
+      this.#backOff(
+        record,
+        delay,
+        settings.remote && record.connectivity >= 3 ? 'unreachable' : 'retrying',
+        record.stopReason,
+      )
       this.#tools.log.publish('retry', record.lastSeq, {
         ...who(record),
         attempt: failures,
@@ -243,7 +249,11 @@ export class Rest {
     const what = `service '${record.name}' - '${name}' was not ${condition} within ${timeout} ms, it is ${edge.to.core === undefined ? 'missing' : edge.to.state}`
     if (onTimeout === 'fail') {
       const cause = edge.to.lastError
-      record.lastError = new KeelsonError('DEPENDENCY_TIMEOUT', `${what}; look at '${name}', or raise the timeout`, cause === undefined ? {} : { cause })
+      record.lastError = new KeelsonError(
+        'DEPENDENCY_TIMEOUT',
+        `${what}; look at '${name}', or raise the timeout`,
+        cause === undefined ? {} : { cause },
+      )
       record.failedWait = edge
       this.giveUp(record, 'dependency')
       return true

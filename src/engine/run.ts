@@ -14,7 +14,8 @@ export type Leave =
 
 /** Whether the engine has a reason to stay up, looking at what is true now. */
 export function leave(engine: Engine): Leave | undefined {
-  if (engine.shutdowns.size > 0 || !engine.running) return { why: 'stopped', by: [...engine.shutdowns].map(({ promise }) => promise) }
+  if (engine.shutdowns.size > 0 || !engine.running)
+    return { why: 'stopped', by: [...engine.shutdowns].map(({ promise }) => promise) }
   let completed = true
   let essential: ReadonlySet<Record> | undefined
   for (const record of engine.topology.records.values()) {
@@ -73,7 +74,8 @@ export async function stayUp(engine: Engine, signal: AbortSignal | undefined): P
     await Promise.race([started, aborted])
     for (;;) {
       const watch = untilLeave(engine)
-      const reason: Leave | 'aborted' | undefined = causes.length > 0 ? undefined : await Promise.race([watch.left, aborted])
+      const reason: Leave | 'aborted' | undefined =
+        causes.length > 0 ? undefined : await Promise.race([watch.left, aborted])
       watch.cancel()
       if (typeof reason === 'object' && reason.why === 'gave up') causes.push(reason.error)
       try {

@@ -67,7 +67,8 @@ export class StartOperation extends Operation {
   /** The services it is about, before what they require. */
   protected roots(): Record[] {
     const { topology } = this.host
-    if (this.target === undefined) return [...topology.records.values()].filter((record) => record.settings.autoStart && !record.removing)
+    if (this.target === undefined)
+      return [...topology.records.values()].filter((record) => record.settings.autoStart && !record.removing)
     return [topology.find(this.target)]
   }
 
@@ -105,7 +106,10 @@ export class StartOperation extends Operation {
       for (const { to, spec } of record.deps) {
         if (spec.optional || to.mark === mark) continue
         if (to.core === undefined || to.removing) {
-          throw new KeelsonError('DEPENDENCY_MISSING', `service '${record.name}' - requires '${to.name}', which is not registered${this.host.topology.hint(to.name)}`)
+          throw new KeelsonError(
+            'DEPENDENCY_MISSING',
+            `service '${record.name}' - requires '${to.name}', which is not registered${this.host.topology.hint(to.name)}`,
+          )
         }
         if (to.active && !to.ending && to.wanted && to.desired) continue // up
         to.mark = mark
@@ -120,7 +124,8 @@ export class StartOperation extends Operation {
     if (named && !record.active) record.completed = false
     for (const part of [...record.stops]) part.driver.overtaken(part)
     record.manual = record.shut = record.culprit = false
-    if (named && this.kind === 'restart' && record.isLive && record.state !== 'stopping') record.leastEpoch = record.epoch + 1
+    if (named && this.kind === 'restart' && record.isLive && record.state !== 'stopping')
+      record.leastEpoch = record.epoch + 1
     this.claim(record, essential, isRoot)
     if (record.isLive) {
       if (record.state === 'stopping' || record.ending) record.remembered = true
@@ -164,8 +169,13 @@ export class StartOperation extends Operation {
   }
 
   protected override timedOut(): void {
-    const late = this.parts.filter(({ essential, ok }) => essential && !ok).map(({ record }) => `'${record.name}' is ${record.state}`)
-    const cause = new KeelsonError('START_TIMEOUT', `${this.subject} - was not done within ${this.#timeout} ms: ${late.slice(0, 5).join(', ')}; raise the timeout, or ask explain()`)
+    const late = this.parts
+      .filter(({ essential, ok }) => essential && !ok)
+      .map(({ record }) => `'${record.name}' is ${record.state}`)
+    const cause = new KeelsonError(
+      'START_TIMEOUT',
+      `${this.subject} - was not done within ${this.#timeout} ms: ${late.slice(0, 5).join(', ')}; raise the timeout, or ask explain()`,
+    )
     this.failure = { cause, part: undefined }
     this.giveUp()
   }
@@ -180,7 +190,10 @@ export class StartOperation extends Operation {
 
   protected incompleteStart(): KeelsonError {
     const { cause } = this.failure ?? {}
-    return new KeelsonError('START_INCOMPLETE', `${this.subject} - failed: ${cause?.message}`, { cause, report: this.report('failed') })
+    return new KeelsonError('START_INCOMPLETE', `${this.subject} - failed: ${cause?.message}`, {
+      cause,
+      report: this.report('failed'),
+    })
   }
 
   protected override aborted(reason: unknown): void {
@@ -217,7 +230,8 @@ export class StartOperation extends Operation {
       return
     }
     const error = this.incompleteStart()
-    for (const part of this.parts) if (part.error !== undefined && part.error !== error.cause) suppress(error, part.error)
+    for (const part of this.parts)
+      if (part.error !== undefined && part.error !== error.cause) suppress(error, part.error)
     this.end('failed', error)
   }
 
@@ -250,6 +264,7 @@ export class StartOperation extends Operation {
 /** The essential ones among the roots, and what they require over edges whose timeout fails them (R29, R30). */
 export function essentialOf(roots: readonly Record[]): Set<Record> {
   const found = new Set(roots.filter((record) => record.settings.essential))
-  for (const record of found) for (const { to, spec } of record.deps) if (!spec.optional && spec.onTimeout === 'fail') found.add(to)
+  for (const record of found)
+    for (const { to, spec } of record.deps) if (!spec.optional && spec.onTimeout === 'fail') found.add(to)
   return found
 }

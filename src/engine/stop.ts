@@ -1,7 +1,6 @@
 // Operations that bring services to rest: stop, stopService, unregister (R6, R31, R48).
 // They change desires and set a deadline; the order is the reconciler's. Aborting one ends the waiting, not the stop.
 
-
 import type { OperationKind } from '../events.js'
 import { leans } from '../kernel/edge.js'
 import { Operation, type OperationHost } from './operation.js'
@@ -39,7 +38,8 @@ export class StopOperation extends Operation {
       return
     }
     const isTarget = new Set(targets)
-    const taken = this.target === undefined ? new Map(targets.map((record) => [record, true])) : this.#takenDown(targets)
+    const taken =
+      this.target === undefined ? new Map(targets.map((record) => [record, true])) : this.#takenDown(targets)
     for (const record of taken.keys()) {
       if (!isTarget.has(record) && !record.isLive) continue
       const part = new Part(this, record, true, isTarget.has(record))
@@ -99,4 +99,3 @@ export class StopOperation extends Operation {
   override failed(): void {}
   protected override timedOut(): void {}
 }
-

@@ -46,7 +46,10 @@ export class Topology {
     const record = this.records.get(name)
     if (record !== undefined && !record.removing) return record
     const hint = typeof name === 'string' ? this.hint(name) : ''
-    throw new KeelsonError('SERVICE_NOT_FOUND', `service ${show(name)} - is ${record === undefined ? 'not registered' : 'being unregistered'}${hint}`)
+    throw new KeelsonError(
+      'SERVICE_NOT_FOUND',
+      `service ${show(name)} - is ${record === undefined ? 'not registered' : 'being unregistered'}${hint}`,
+    )
   }
 
   /** `; did you mean 'x'?`, or what else to do about a missing name. */
@@ -62,10 +65,15 @@ export class Topology {
     if (core.keeper === this.#host.keeper && this.records.get(name)?.core === core)
       throw new KeelsonError('SERVICE_DUPLICATE', `${subject} - is already registered here; register each service once`)
     if (core.keeper !== undefined && !core.keeper.solo)
-      throw new KeelsonError('SERVICE_IN_USE', `${subject} - belongs to another orchestrator; unregister it there first`)
-    if (this.records.has(name)) throw new KeelsonError('SERVICE_DUPLICATE', `${subject} - the name is taken; choose another, or use replace()`)
+      throw new KeelsonError(
+        'SERVICE_IN_USE',
+        `${subject} - belongs to another orchestrator; unregister it there first`,
+      )
+    if (this.records.has(name))
+      throw new KeelsonError('SERVICE_DUPLICATE', `${subject} - the name is taken; choose another, or use replace()`)
     const { state } = core.service
-    if (PHASE[state] !== 'idle') throw new KeelsonError('SERVICE_IN_USE', `${subject} - is ${state}; register it while it is at rest`)
+    if (PHASE[state] !== 'idle')
+      throw new KeelsonError('SERVICE_IN_USE', `${subject} - is ${state}; register it while it is at rest`)
   }
 
   /** Adds a service that was admitted. `DEPENDENCY_CYCLE` and `CONFIG_INVALID` leave everything as it was. */
@@ -113,7 +121,9 @@ export class Topology {
     record.deps = []
     record.dependents = []
     if (this.#last === record) this.#last = [...this.records.values()].at(-1)
-    const left = dependents.filter((edge) => this.records.get(edge.from.name) === edge.from && edge.from.deps.includes(edge))
+    const left = dependents.filter(
+      (edge) => this.records.get(edge.from.name) === edge.from && edge.from.deps.includes(edge),
+    )
     if (left.length === 0) return
     const absent = new Record(name, this.#shared, this.#due)
     this.#absent.set(name, absent)
@@ -127,9 +137,26 @@ export class Topology {
     }
   }
 
-  /** What depends on `record` over edges that are required, declared in registration order. */
+  /** What requires `record`, unless it is being removed already. */
   requiring(record: Record): Record[] {
-    return record.dependents.filter(({ spec }) => !spec.optional).map(({ from }) => from)
+    return record.dependents.filter(({ spec, from }) => !spec.optional && !from.removing).map(({ from }) => from)
+  }
+
+  /** `record` and all that requires it, transitively, deepest first. */
+  closure(record: Record): Record[] {
+    const all = new Map([[record, 0]])
+    for (const [each] of all) for (const dependent of this.requiring(each)) all.set(dependent, 0)
+    for (const [each] of all) all.set(each, this.requiring(each).length)
+    const order = [...all.keys()].filter((each) => all.get(each) === 0)
+    for (const each of order) {
+      for (const { to, spec } of each.deps) {
+        const left = spec.optional ? undefined : all.get(to)
+        if (left === undefined) continue
+        all.set(to, left - 1)
+        if (left === 1) order.push(to)
+      }
+    }
+    return order
   }
 
   /** `order: 'registration'`: who came after a removed one waits for who came before it. */
@@ -142,7 +169,8 @@ export class Topology {
       from.deps = from.deps.filter((e) => e !== edge)
       if (!edge.open) from.unmet--
       if (edge.stuck) from.stuck--
-      if (before !== undefined && !from.deps.some((e) => e.to === before.to)) this.#link(from, before.to, implied(before.to.name), true)
+      if (before !== undefined && !from.deps.some((e) => e.to === before.to))
+        this.#link(from, before.to, implied(before.to.name), true)
     }
     record.dependents = record.dependents.filter((edge) => !edge.implied)
   }
@@ -161,12 +189,20 @@ export class Topology {
   #edgesOf(core: ServiceCore, record: Record): Edge[] {
     const { edges, runs } = core.declared
     const { name } = core
-    for (const spec of edges) this.#end(`service '${name}'`, spec, spec.name === name ? runs : this.records.get(spec.name)?.core?.declared.runs)
+    for (const spec of edges)
+      this.#end(`service '${name}'`, spec, spec.name === name ? runs : this.records.get(spec.name)?.core?.declared.runs)
     for (const { from, spec } of record.dependents) this.#end(`service '${from.name}'`, spec, runs)
     record.deps = []
-    const linked = edges.map((spec) => this.#link(record, this.records.get(spec.name) ?? this.#placeholder(spec.name, record), spec, false))
+    const linked = edges.map((spec) =>
+      this.#link(record, this.records.get(spec.name) ?? this.#placeholder(spec.name, record), spec, false),
+    )
     const last = this.#last
-    if (this.#host.chained && !this.records.has(name) && last !== undefined && !edges.some((spec) => spec.name === last.name))
+    if (
+      this.#host.chained &&
+      !this.records.has(name) &&
+      last !== undefined &&
+      !edges.some((spec) => spec.name === last.name)
+    )
       linked.push(this.#link(record, last, implied(last.name), true))
     const cycle = record.dependents.length === 0 ? undefined : cycleThrough(record, targets, sources)
     if (cycle === undefined) return linked
@@ -181,7 +217,10 @@ export class Topology {
   /** Waiting for the end of a service that never ends is a mistake. */
   #end(subject: string, { name, condition }: EdgeSpec, runs: boolean | undefined): void {
     if (condition === 'completed' && runs === false)
-      throw new KeelsonError('CONFIG_INVALID', `${subject}: dependsOn waits until '${name}' has completed, which never ends of itself; give '${name}' an onRun, or wait for 'healthy'`)
+      throw new KeelsonError(
+        'CONFIG_INVALID',
+        `${subject}: dependsOn waits until '${name}' has completed, which never ends of itself; give '${name}' an onRun, or wait for 'healthy'`,
+      )
   }
 
   #placeholder(name: string, self: Record): Record {

@@ -2,8 +2,8 @@
 // What they give is plain and frozen; a service's own data is asked for when somebody looks.
 
 import type { Cause, DependencyGraph, Explanation, HealthReport, Plan, ServiceStatus, Snapshot } from '../events.js'
-import { explain, rollUp } from '../kernel/explain.js'
 import { leans } from '../kernel/edge.js'
+import { explain, rollUp } from '../kernel/explain.js'
 import { drawn } from '../kernel/graph.js'
 import { type Planned, plan } from '../kernel/plan.js'
 import type { Clock } from './ports.js'
@@ -49,11 +49,20 @@ export class View {
   graph(): DependencyGraph {
     const nodes = new Map<string, DependencyGraph['nodes'][number]>()
     const edges: DependencyGraph['edges'][number][] = []
-    for (const { name, core, state } of this.#topology.records.values()) nodes.set(name, Object.freeze({ name, type: core?.declared.type ?? 'service', state }))
+    for (const { name, core, state } of this.#topology.records.values())
+      nodes.set(name, Object.freeze({ name, type: core?.declared.type ?? 'service', state }))
     for (const { name, deps } of this.#topology.records.values()) {
       for (const { to, spec } of deps) {
         if (!nodes.has(to.name)) nodes.set(to.name, Object.freeze({ name: to.name }))
-        edges.push(Object.freeze({ from: name, to: to.name, condition: spec.condition, optional: spec.optional, onLoss: spec.onLoss }))
+        edges.push(
+          Object.freeze({
+            from: name,
+            to: to.name,
+            condition: spec.condition,
+            optional: spec.optional,
+            onLoss: spec.onLoss,
+          }),
+        )
       }
     }
     return drawn({ nodes: [...nodes.values()], edges })
@@ -61,28 +70,42 @@ export class View {
 
   plan(operation: Plan['operation'], name: string | undefined): Plan {
     const records = [...this.#topology.records.values()]
-    const roots = name === undefined ? records.filter((r) => operation === 'stop' || r.settings.autoStart) : [this.#topology.find(name)]
-    const reasons = new Map<Record, string>(roots.map((r) => [r, name === undefined ? (operation === 'start' ? 'starts by itself' : 'shutdown') : 'asked for']))
+    const roots =
+      name === undefined
+        ? records.filter((r) => operation === 'stop' || r.settings.autoStart)
+        : [this.#topology.find(name)]
+    const reasons = new Map<Record, string>(
+      roots.map((r) => [
+        r,
+        name === undefined ? (operation === 'start' ? 'starts by itself' : 'shutdown') : 'asked for',
+      ]),
+    )
     for (const [record] of reasons) {
       if (operation === 'start') {
         if (record.active && record.desired) continue
-        for (const { to, spec } of record.deps) if (!spec.optional && to.core !== undefined && !reasons.has(to)) reasons.set(to, `required by ${record.name}`)
-      } else if (name !== undefined) for (const { from, spec } of record.dependents) if (leans(spec) && from.isLive && !reasons.has(from)) reasons.set(from, `needs ${record.name}`)
+        for (const { to, spec } of record.deps)
+          if (!spec.optional && to.core !== undefined && !reasons.has(to)) reasons.set(to, `required by ${record.name}`)
+      } else if (name !== undefined)
+        for (const { from, spec } of record.dependents)
+          if (leans(spec) && from.isLive && !reasons.has(from)) reasons.set(from, `needs ${record.name}`)
     }
-    const services = [...reasons].map(([record, because]): Planned =>
-      operation === 'start'
-        ? {
-            name: record.name,
-            because,
-            done: record.ok || record.state === 'starting' || (name === undefined && record.completedForGood),
-            after: record.deps.filter(({ to }) => to.core !== undefined).map(({ to }) => to.name),
-          }
-        : {
-            name: record.name,
-            because,
-            done: !record.isLive,
-            after: record.dependents.filter(({ from, spec }) => from.isLive && (name === undefined || leans(spec))).map(({ from }) => from.name),
-          },
+    const services = [...reasons].map(
+      ([record, because]): Planned =>
+        operation === 'start'
+          ? {
+              name: record.name,
+              because,
+              done: record.ok || record.state === 'starting' || (name === undefined && record.completedForGood),
+              after: record.deps.filter(({ to }) => to.core !== undefined).map(({ to }) => to.name),
+            }
+          : {
+              name: record.name,
+              because,
+              done: !record.isLive,
+              after: record.dependents
+                .filter(({ from, spec }) => from.isLive && (name === undefined || leans(spec)))
+                .map(({ from }) => from.name),
+            },
     )
     return plan(operation, services)
   }
@@ -95,7 +118,11 @@ export class View {
   #status(record: Record): ServiceStatus {
     const { core, lastError, stopReason } = record
     const pending = record.desired && !record.isLive
-    const blockedBy = pending ? this.#blockedBy(record) : record.ending && record.active ? this.#heldBy(record) : undefined
+    const blockedBy = pending
+      ? this.#blockedBy(record)
+      : record.ending && record.active
+        ? this.#heldBy(record)
+        : undefined
     const data = core === undefined ? undefined : dataOf(record)
     return Object.freeze({
       name: record.name,
@@ -145,7 +172,9 @@ export class View {
 
   /** An orderly stop waits for these dependents. */
   #heldBy(record: Record): Cause[] {
-    return record.dependents.filter(({ from, spec }) => from.isLive && (record.orderAll || leans(spec))).map(({ from }) => ({ name: from.name, state: from.state, kind: 'stop' }))
+    return record.dependents
+      .filter(({ from, spec }) => from.isLive && (record.orderAll || leans(spec)))
+      .map(({ from }) => ({ name: from.name, state: from.state, kind: 'stop' }))
   }
 
   #wall(at: number): number {
@@ -157,7 +186,9 @@ export class View {
 function dataOf({ core }: Record): Readonly<{ [key: string]: unknown }> | undefined {
   try {
     const data = core?.table.data(core.service)
-    return typeof data === 'object' && data !== null && Object.keys(data).length > 0 ? (data as Readonly<{ [key: string]: unknown }>) : undefined
+    return typeof data === 'object' && data !== null && Object.keys(data).length > 0
+      ? (data as Readonly<{ [key: string]: unknown }>)
+      : undefined
   } catch {
     return undefined
   }

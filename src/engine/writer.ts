@@ -25,7 +25,11 @@ export class Writer {
     const old = record.state
     if (!step(old, state)) {
       this.dropped++
-      this.warn('ILLEGAL_TRANSITION', `service '${record.name}' cannot go from ${old} to ${state}; the change was dropped`, record)
+      this.warn(
+        'ILLEGAL_TRANSITION',
+        `service '${record.name}' cannot go from ${old} to ${state}; the change was dropped`,
+        record,
+      )
       return false
     }
     record.state = state
@@ -105,7 +109,8 @@ export class Writer {
 
   #tellUpdater({ core, state, health, lastError }: Record): void {
     const service = core?.service as Partial<StateUpdater> | undefined
-    if (typeof service?.updateState === 'function') this.#log.call(() => (service as StateUpdater).updateState(state, health, lastError), 'state')
+    if (typeof service?.updateState === 'function')
+      this.#log.call(() => (service as StateUpdater).updateState(state, health, lastError), 'state')
   }
 }
 
@@ -113,4 +118,3 @@ export class Writer {
 export function who(record: Record): { name: string; serviceType: string; epoch: number } {
   return { name: record.name, serviceType: record.core?.declared.type ?? 'service', epoch: record.epoch }
 }
-

@@ -8,11 +8,19 @@ import type { Settings } from './settings.js'
  */
 export function backoff(restart: Settings['restart'], attempt: number, random: number): number {
   // 0 × Infinity is no number
-  const raw = restart.initialBackoff === 0 ? 0 : Math.min(restart.maxBackoff, restart.initialBackoff * restart.multiplier ** (attempt - 1))
+  const raw =
+    restart.initialBackoff === 0
+      ? 0
+      : Math.min(restart.maxBackoff, restart.initialBackoff * restart.multiplier ** (attempt - 1))
   return jittered(raw, restart.jitter, random, restart.maxBackoff)
 }
 
 /** A duration moved by at most ±`share` of itself, kept within 0 and `most`. */
-export function jittered(duration: number, share: number, random: number, most: number = Number.POSITIVE_INFINITY): number {
+export function jittered(
+  duration: number,
+  share: number,
+  random: number,
+  most: number = Number.POSITIVE_INFINITY,
+): number {
   return Math.max(0, Math.min(most, duration * (1 + share * (2 * random - 1))))
 }

@@ -28,7 +28,11 @@ export const Fact = {
   ending: 128,
 } as const
 
-const NEEDS: Readonly<Record<Condition, number>> = { started: Fact.started, healthy: Fact.healthy, completed: Fact.completed }
+const NEEDS: Readonly<Record<Condition, number>> = {
+  started: Fact.started,
+  healthy: Fact.healthy,
+  completed: Fact.completed,
+}
 
 /** Whether the condition of an edge holds, given the facts of its target. */
 export function satisfied(edge: EdgeSpec, facts: number): boolean {
@@ -42,7 +46,9 @@ export function open(edge: EdgeSpec, facts: number): boolean {
 
 /** Whether an operation that waits over this edge waits in vain: nothing automatic will satisfy it (R29). */
 export function hopeless(edge: EdgeSpec, facts: number): boolean {
-  return edge.onTimeout === 'fail' && !edge.optional && (facts & (Fact.gaveUp | Fact.ended)) !== 0 && !satisfied(edge, facts)
+  return (
+    edge.onTimeout === 'fail' && !edge.optional && (facts & (Fact.gaveUp | Fact.ended)) !== 0 && !satisfied(edge, facts)
+  )
 }
 
 /** Whether a dependent is stopped when the target leaves its active phase, or is about to (R13, R14). */
@@ -66,7 +72,8 @@ export function edges(subject: string, dependsOn: unknown): readonly EdgeSpec[] 
   const list = (dependsOn as readonly (string | Dependency)[]).map((item, i) => edge(subject, `dependsOn[${i}]`, item))
   const names = new Set<string>()
   for (const { name } of list) {
-    if (names.has(name)) throw new KeelsonError('CONFIG_INVALID', `${subject}: dependsOn names ${show(name)} twice; merge the two`)
+    if (names.has(name))
+      throw new KeelsonError('CONFIG_INVALID', `${subject}: dependsOn names ${show(name)} twice; merge the two`)
     names.add(name)
   }
   return list.length === 0 ? NONE : Object.freeze(list)
@@ -84,18 +91,38 @@ function edge(subject: string, path: string, item: string | Dependency): EdgeSpe
   const { name, condition = 'healthy', optional = false, timeout = 300_000 } = item
   const { onTimeout = optional ? 'continue' : 'fail', onLoss = optional ? 'keep' : 'stop' } = item
   if (condition === 'completed' && item.onLoss !== undefined)
-    throw new KeelsonError('CONFIG_INVALID', `${subject}: ${path}.onLoss has no effect, since condition 'completed' only gates the start; leave it out`)
+    throw new KeelsonError(
+      'CONFIG_INVALID',
+      `${subject}: ${path}.onLoss has no effect, since condition 'completed' only gates the start; leave it out`,
+    )
   if (timeout === Infinity && item.onTimeout !== undefined)
-    throw new KeelsonError('CONFIG_INVALID', `${subject}: ${path}.onTimeout has no effect, since timeout is Infinity; leave one of them out`)
+    throw new KeelsonError(
+      'CONFIG_INVALID',
+      `${subject}: ${path}.onTimeout has no effect, since timeout is Infinity; leave one of them out`,
+    )
   return Object.freeze({ name, condition, optional, timeout, onTimeout, onLoss })
 }
 
 /** An edge by a bare name. */
 export function named(name: string): EdgeSpec {
-  return Object.freeze({ name, condition: 'healthy', optional: false, timeout: 300_000, onTimeout: 'fail', onLoss: 'stop' })
+  return Object.freeze({
+    name,
+    condition: 'healthy',
+    optional: false,
+    timeout: 300_000,
+    onTimeout: 'fail',
+    onLoss: 'stop',
+  })
 }
 
 /** The edge that `order: 'registration'` adds: optional, so it waits and orders the stop but never fails anything. */
 export function implied(name: string): EdgeSpec {
-  return Object.freeze({ name, condition: 'healthy', optional: true, timeout: 300_000, onTimeout: 'continue', onLoss: 'keep' })
+  return Object.freeze({
+    name,
+    condition: 'healthy',
+    optional: true,
+    timeout: 300_000,
+    onTimeout: 'continue',
+    onLoss: 'keep',
+  })
 }

@@ -4,10 +4,14 @@
 import { describe, isKeelsonError } from '../errors.js'
 import type { Cause, Explanation, HealthReport, ServiceStatus } from '../events.js'
 import type { HealthStatus } from '../service.js'
-import { serves, worse } from './health.js'
+import { worse } from './health.js'
 
 /** What stands between one service and being up, followed to the root, one item per service. */
-export function explain(status: ServiceStatus, find: (name: string) => ServiceStatus | undefined, wall: number): Explanation {
+export function explain(
+  status: ServiceStatus,
+  find: (name: string) => ServiceStatus | undefined,
+  wall: number,
+): Explanation {
   const { name } = status
   const up = status.phase === 'active' && status.health !== 'unhealthy'
   const because = up ? [] : chain(status, find)
@@ -36,7 +40,11 @@ function chain(status: ServiceStatus, find: (name: string) => ServiceStatus | un
 }
 
 /** Which of those that it waits for to follow: one that is not coming explains more than one that is on its way. */
-function nextOf({ blockedBy = [] }: ServiceStatus, find: (name: string) => ServiceStatus | undefined, seen: ReadonlySet<string> | undefined): Cause | undefined {
+function nextOf(
+  { blockedBy = [] }: ServiceStatus,
+  find: (name: string) => ServiceStatus | undefined,
+  seen: ReadonlySet<string> | undefined,
+): Cause | undefined {
   const dependencies = blockedBy.filter((c) => c.kind === 'dependency' && seen?.has(c.name) !== true)
   return dependencies.find((c) => !moving(find(c.name))) ?? dependencies[0]
 }
@@ -45,7 +53,13 @@ const moving = (status: ServiceStatus | undefined): boolean => status?.phase ===
 
 /** What a service that waits for nobody has to say for itself. */
 function ownCause({ name, state, error, stopReason, nextRetryAt, health }: ServiceStatus): Cause | undefined {
-  const cause = (kind: Cause['kind']): Cause => ({ name, state, kind, ...(error === undefined ? {} : { error }), ...(nextRetryAt === undefined ? {} : { until: nextRetryAt }) })
+  const cause = (kind: Cause['kind']): Cause => ({
+    name,
+    state,
+    kind,
+    ...(error === undefined ? {} : { error }),
+    ...(nextRetryAt === undefined ? {} : { until: nextRetryAt }),
+  })
   if (state === 'failed' || health === 'unhealthy') return cause('failed')
   if (state === 'auth_required') return cause('auth')
   if (state === 'retrying' || state === 'unreachable') return cause('backoff')
@@ -55,7 +69,13 @@ function ownCause({ name, state, error, stopReason, nextRetryAt, health }: Servi
   return undefined
 }
 
-function sentence(status: ServiceStatus, because: readonly Cause[], up: boolean, find: (name: string) => ServiceStatus | undefined, wall: number): string {
+function sentence(
+  status: ServiceStatus,
+  because: readonly Cause[],
+  up: boolean,
+  find: (name: string) => ServiceStatus | undefined,
+  wall: number,
+): string {
   const { name, state, health } = status
   if (up) return `${name} is ${state}${health === 'healthy' ? '' : `, ${health}`}`
   const [own] = because
@@ -71,7 +91,9 @@ function sentence(status: ServiceStatus, because: readonly Cause[], up: boolean,
 function condition({ state, kind, error, until }: Cause, status: ServiceStatus | undefined, wall: number): string {
   const { attempt } = status ?? {}
   const due = until === undefined ? undefined : `due in ${seconds(until - wall)}`
-  const detail = [attempt === undefined ? undefined : `attempt ${attempt}`, due].filter((part) => part !== undefined).join(', ')
+  const detail = [attempt === undefined ? undefined : `attempt ${attempt}`, due]
+    .filter((part) => part !== undefined)
+    .join(', ')
   const says: Readonly<Record<Cause['kind'], string>> = {
     dependency: status?.phase === 'active' && status.health !== 'healthy' ? `${state}, ${status.health}` : state,
     backoff: state,
@@ -100,7 +122,10 @@ function seconds(ms: number): string {
 }
 
 /** The health of a whole: the worst of what is desired up, and whom to blame for it, root cause first (R28). */
-export function rollUp(services: readonly (ServiceStatus & { readonly wanted: boolean })[], find: (name: string) => ServiceStatus | undefined): Pick<HealthReport, 'status' | 'because'> {
+export function rollUp(
+  services: readonly (ServiceStatus & { readonly wanted: boolean })[],
+  find: (name: string) => ServiceStatus | undefined,
+): Pick<HealthReport, 'status' | 'because'> {
   let status: HealthStatus = 'healthy'
   const roots = new Map<string, string>()
   const blamed = new Map<string, { readonly who: ServiceStatus; weight: number }>()
@@ -118,12 +143,23 @@ export function rollUp(services: readonly (ServiceStatus & { readonly wanted: bo
   }
   const because = [...blamed.values()]
     .sort((a, b) => b.weight - a.weight)
-    .map(({ who }) => Object.freeze({ name: who.name, health: healthOf(who), state: who.state, ...(who.error === undefined ? {} : { error: who.error }) }))
+    .map(({ who }) =>
+      Object.freeze({
+        name: who.name,
+        health: healthOf(who),
+        state: who.state,
+        ...(who.error === undefined ? {} : { error: who.error }),
+      }),
+    )
   return { status, because: Object.freeze(because) }
 }
 
 /** The last one in the chain of those who wait for one another; what was found is remembered for all on the way. */
-function rootOfWait(service: ServiceStatus, find: (name: string) => ServiceStatus | undefined, roots: Map<string, string>): string {
+function rootOfWait(
+  service: ServiceStatus,
+  find: (name: string) => ServiceStatus | undefined,
+  roots: Map<string, string>,
+): string {
   const path: string[] = []
   let at: ServiceStatus | undefined = service
   let root = service.name
@@ -146,7 +182,7 @@ function rootOfWait(service: ServiceStatus, find: (name: string) => ServiceStatu
 const RANK: readonly HealthStatus[] = ['unknown', 'healthy', 'degraded', 'checking', 'unhealthy']
 
 /** One that is not active counts as `checking`, after a failure as `unhealthy`, completed as `healthy`. */
-function healthOf({ phase, health, state, stopReason, error }: ServiceStatus): HealthStatus {
+function healthOf({ phase, health, stopReason, error }: ServiceStatus): HealthStatus {
   if (phase === 'active') return health
   if (stopReason === 'completed' && phase !== 'moving') return 'healthy'
   return error === undefined ? 'checking' : 'unhealthy'

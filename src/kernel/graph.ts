@@ -79,7 +79,8 @@ function distance(a: string, b: string): number {
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1]
       let cost = Math.min((last[j] as number) + 1, (row[j - 1] as number) + 1, (last[j - 1] as number) + (same ? 0 : 1))
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, (before[j - 2] as number) + 1)
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        cost = Math.min(cost, (before[j - 2] as number) + 1)
       row.push(cost)
     }
     before = last
@@ -91,7 +92,8 @@ function distance(a: string, b: string): number {
 /** A graph that prints itself. */
 export function drawn({ nodes, edges }: Pick<DependencyGraph, 'nodes' | 'edges'>): DependencyGraph {
   const id = new Map(nodes.map(({ name }, i) => [name, `n${i}`]))
-  const label = ({ name, state }: DependencyGraph['nodes'][number]): string => `${name}${state === undefined ? ' (missing)' : ` · ${state}`}`
+  const label = ({ name, state }: DependencyGraph['nodes'][number]): string =>
+    `${name}${state === undefined ? ' (missing)' : ` · ${state}`}`
   return Object.freeze({
     nodes: Object.freeze(nodes),
     edges: Object.freeze(edges),
@@ -99,7 +101,10 @@ export function drawn({ nodes, edges }: Pick<DependencyGraph, 'nodes' | 'edges'>
       [
         'graph LR',
         ...nodes.map((node) => `  ${id.get(node.name)}["${label(node).replaceAll('"', '#quot;')}"]`),
-        ...edges.map(({ from, to, condition, optional }) => `  ${id.get(from)} ${optional ? '-.->' : '-->'}|${condition}| ${id.get(to)}`),
+        ...edges.map(
+          ({ from, to, condition, optional }) =>
+            `  ${id.get(from)} ${optional ? '-.->' : '-->'}|${condition}| ${id.get(to)}`,
+        ),
       ].join('\n'),
     toDot: () =>
       [
@@ -107,7 +112,8 @@ export function drawn({ nodes, edges }: Pick<DependencyGraph, 'nodes' | 'edges'>
         '  rankdir=LR',
         ...nodes.map((node) => `  ${quote(node.name)} [label=${quote(label(node))}]`),
         ...edges.map(
-          ({ from, to, condition, optional }) => `  ${quote(from)} -> ${quote(to)} [label=${quote(condition)}${optional ? ' style=dashed' : ''}]`,
+          ({ from, to, condition, optional }) =>
+            `  ${quote(from)} -> ${quote(to)} [label=${quote(condition)}${optional ? ' style=dashed' : ''}]`,
         ),
         '}',
       ].join('\n'),

@@ -26,7 +26,13 @@ export function judge(thresholds: Settings['healthCheck'], { health, row }: Verd
 export function resultOf(answer: unknown): HealthStatus | undefined {
   if (answer === undefined || answer === true) return 'healthy'
   if (answer === false) return 'unhealthy'
-  return answer === 'healthy' || answer === 'degraded' || answer === 'unhealthy' || answer === 'unknown' || answer === 'checking' ? answer : undefined
+  return answer === 'healthy' ||
+    answer === 'degraded' ||
+    answer === 'unhealthy' ||
+    answer === 'unknown' ||
+    answer === 'checking'
+    ? answer
+    : undefined
 }
 
 /** From best to worst. */

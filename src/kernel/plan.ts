@@ -27,7 +27,14 @@ export function plan(operation: Plan['operation'], services: readonly Planned[])
   const steps: PlanStep[] = []
   for (const name of queue) {
     const { after, because } = todo.get(name) as Planned
-    steps.push(Object.freeze({ name, action: operation, after: Object.freeze(after.filter((other) => todo.has(other))), because }))
+    steps.push(
+      Object.freeze({
+        name,
+        action: operation,
+        after: Object.freeze(after.filter((other) => todo.has(other))),
+        because,
+      }),
+    )
     for (const next of dependents.get(name) ?? []) {
       const left = (open.get(next) ?? 0) - 1
       open.set(next, left)

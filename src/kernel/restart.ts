@@ -5,11 +5,15 @@ import type { FailureClass } from '../service.js'
 import type { Settings } from './settings.js'
 
 const CONNECTIVITY = new Set(
-  'ECONNREFUSED ECONNRESET ECONNABORTED ENOTFOUND EAI_AGAIN EAI_NODATA EHOSTUNREACH EHOSTDOWN ENETUNREACH ENETDOWN ENETRESET EPIPE ENOTCONN ETIMEDOUT UND_ERR_SOCKET UND_ERR_CONNECT_TIMEOUT'.split(' '),
+  'ECONNREFUSED ECONNRESET ECONNABORTED ENOTFOUND EAI_AGAIN EAI_NODATA EHOSTUNREACH EHOSTDOWN ENETUNREACH ENETDOWN ENETRESET EPIPE ENOTCONN ETIMEDOUT UND_ERR_SOCKET UND_ERR_CONNECT_TIMEOUT'.split(
+    ' ',
+  ),
 )
 // OpenSSL's verification results as Node names them; the families ERR_TLS_ and ERR_SSL_ come by prefix.
 const CERTIFICATE = new Set(
-  'CERT_HAS_EXPIRED CERT_NOT_YET_VALID CERT_REVOKED CERT_UNTRUSTED CERT_REJECTED CERT_SIGNATURE_FAILURE CERT_CHAIN_TOO_LONG DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_GET_ISSUER_CERT UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_VERIFY_LEAF_SIGNATURE UNABLE_TO_DECRYPT_CERT_SIGNATURE INVALID_CA INVALID_PURPOSE HOSTNAME_MISMATCH EPROTO'.split(' '),
+  'CERT_HAS_EXPIRED CERT_NOT_YET_VALID CERT_REVOKED CERT_UNTRUSTED CERT_REJECTED CERT_SIGNATURE_FAILURE CERT_CHAIN_TOO_LONG DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_GET_ISSUER_CERT UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_VERIFY_LEAF_SIGNATURE UNABLE_TO_DECRYPT_CERT_SIGNATURE INVALID_CA INVALID_PURPOSE HOSTNAME_MISMATCH EPROTO'.split(
+    ' ',
+  ),
 )
 /** Of a chain or tree of causes, so many are looked at. */
 const MOST = 100
@@ -30,7 +34,12 @@ function search(error: unknown, seen: Set<object>): FailureClass | undefined {
   }
   if ([read(error, 'status'), read(error, 'statusCode'), code].some((status) => status === 401)) return 'auth'
   const response = read(error, 'response')
-  if (typeof response === 'object' && response !== null && [read(response, 'status'), read(response, 'statusCode')].includes(401)) return 'auth'
+  if (
+    typeof response === 'object' &&
+    response !== null &&
+    [read(response, 'status'), read(response, 'statusCode')].includes(401)
+  )
+    return 'auth'
   const deeper = search(read(error, 'cause'), seen)
   if (deeper !== undefined) return deeper
   const errors = read(error, 'errors') // an AggregateError of a dual-stack connect
@@ -66,7 +75,11 @@ export function classOf(settings: Settings, thrown: unknown): FailureClass {
 }
 
 /** What becomes of a service after a failure; `failures` counts those of this budget, this one included (R17, R20). */
-export function afterFailure(settings: Settings, failure: FailureClass, failures: number): 'retry' | 'auth' | 'failed' | 'exhausted' {
+export function afterFailure(
+  settings: Settings,
+  failure: FailureClass,
+  failures: number,
+): 'retry' | 'auth' | 'failed' | 'exhausted' {
   if (failure === 'auth') return 'auth'
   const { policy, maxRetries } = settings.restart
   if (policy === 'never' || failure === 'permanent') return 'failed'

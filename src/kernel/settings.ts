@@ -3,7 +3,24 @@
 
 import { KeelsonError } from '../errors.js'
 import type { HealthCheckOptions, RestartOptions, ServiceOptions } from '../service.js'
-import { check, COUNT, DELAY, FACTOR, FLAG, FUNCTION, INTERVAL, type Kind, LIMIT, LIST, OBJECT, oneOf, SHARE, TEXT, THRESHOLD, TIMEOUT } from './validate.js'
+import {
+  COUNT,
+  check,
+  DELAY,
+  FACTOR,
+  FLAG,
+  FUNCTION,
+  INTERVAL,
+  type Kind,
+  LIMIT,
+  LIST,
+  OBJECT,
+  oneOf,
+  SHARE,
+  TEXT,
+  THRESHOLD,
+  TIMEOUT,
+} from './validate.js'
 
 /** Every option of a service with its default filled in; shared by services that declare none. */
 export interface Settings {
@@ -95,7 +112,11 @@ const HEALTH_CHECK_DEFAULTS: Settings['healthCheck'] = {
 }
 
 /** Checks a service's options as a whole; `hooks` are further fields that its definition may have (R51). */
-export function checkServiceOptions(subject: string, options: unknown, hooks: Readonly<Record<string, Kind>> = {}): void {
+export function checkServiceOptions(
+  subject: string,
+  options: unknown,
+  hooks: Readonly<Record<string, Kind>> = {},
+): void {
   check(subject, '', options, { ...SERVICE, ...hooks })
   checkShared(subject, options as Defaults)
 }
@@ -111,11 +132,19 @@ function checkShared(subject: string, { restart, healthCheck }: Defaults): void 
   if (restart === undefined) return
   check(subject, 'restart', restart, RESTART)
   const { policy, initialBackoff, maxBackoff } = restart
-  const others = Object.keys(restart).filter((key) => key !== 'policy' && restart[key as keyof RestartOptions] !== undefined)
+  const others = Object.keys(restart).filter(
+    (key) => key !== 'policy' && restart[key as keyof RestartOptions] !== undefined,
+  )
   if (policy === 'never' && others.length > 0)
-    throw new KeelsonError('CONFIG_INVALID', `${subject}: restart.${others[0]} has no effect beside restart.policy 'never'; leave one of them out`)
+    throw new KeelsonError(
+      'CONFIG_INVALID',
+      `${subject}: restart.${others[0]} has no effect beside restart.policy 'never'; leave one of them out`,
+    )
   if (initialBackoff !== undefined && maxBackoff !== undefined && initialBackoff > maxBackoff)
-    throw new KeelsonError('CONFIG_INVALID', `${subject}: restart.initialBackoff ${initialBackoff} is above restart.maxBackoff ${maxBackoff}; raise the latter`)
+    throw new KeelsonError(
+      'CONFIG_INVALID',
+      `${subject}: restart.initialBackoff ${initialBackoff} is above restart.maxBackoff ${maxBackoff}; raise the latter`,
+    )
 }
 
 /** The settings that hold where nobody says otherwise. */
@@ -126,7 +155,8 @@ export function defaultSettings(defaults: Defaults = {}): Settings {
 /** The settings of a service: its own options over the orchestrator's over the library's. */
 export function settingsOf(options: ServiceOptions, shared: Settings, defaults: Defaults): Settings {
   for (const key of Object.keys(SERVICE)) {
-    if (key !== 'type' && key !== 'dependsOn' && options[key as keyof ServiceOptions] !== undefined) return settle(options, defaults)
+    if (key !== 'type' && key !== 'dependsOn' && options[key as keyof ServiceOptions] !== undefined)
+      return settle(options, defaults)
   }
   return shared
 }
@@ -137,7 +167,11 @@ function settle(options: ServiceOptions, defaults: Defaults): Settings {
   const base = remote ? { ...RESTART_DEFAULTS, maxRetries: 0 } : RESTART_DEFAULTS
   return Object.freeze({
     restart: Object.freeze({ ...base, ...given(defaults.restart), ...given(options.restart) }),
-    healthCheck: Object.freeze({ ...HEALTH_CHECK_DEFAULTS, ...given(defaults.healthCheck), ...given(options.healthCheck) }),
+    healthCheck: Object.freeze({
+      ...HEALTH_CHECK_DEFAULTS,
+      ...given(defaults.healthCheck),
+      ...given(options.healthCheck),
+    }),
     startDelay: options.startDelay ?? 0,
     startTimeout: options.startTimeout ?? defaults.startTimeout ?? 30_000,
     stopTimeout,

@@ -21,7 +21,10 @@ export const PHASE: Readonly<Record<ServiceState, ServicePhase>> = {
 }
 
 /** The legal transitions. `starting`, `stopping` and `unknown` stand for themselves, the rest are phases. */
-export const TRANSITIONS: readonly (readonly [from: ServicePhase | ServiceState, to: readonly (ServicePhase | ServiceState)[]])[] = [
+export const TRANSITIONS: readonly (readonly [
+  from: ServicePhase | ServiceState,
+  to: readonly (ServicePhase | ServiceState)[],
+])[] = [
   ['idle', ['pending', 'starting']],
   ['unknown', ['stopped', 'disconnected']],
   ['pending', ['starting', 'idle', 'pending']],
@@ -36,7 +39,9 @@ export const STATES: readonly ServiceState[] = Object.keys(PHASE) as ServiceStat
 const LEGAL: ReadonlySet<string> = new Set(
   TRANSITIONS.flatMap(([from, targets]) =>
     STATES.filter((s) => s === from || PHASE[s] === from).flatMap((s) =>
-      targets.flatMap((to) => STATES.filter((t) => t !== s && t !== 'unknown' && (t === to || PHASE[t] === to)).map((t) => `${s} ${t}`)),
+      targets.flatMap((to) =>
+        STATES.filter((t) => t !== s && t !== 'unknown' && (t === to || PHASE[t] === to)).map((t) => `${s} ${t}`),
+      ),
     ),
   ),
 )
@@ -54,6 +59,7 @@ export function diagram(): string {
     if (from === 'unknown') continue // a relabelling inside idle
     for (const to of targets) if (to !== from) lines.push(`  ${from} --> ${to}`)
   }
-  for (const phase of ['idle', 'pending', 'active'] as const) lines.push(`  ${phase}: ${phase} (${STATES.filter((s) => PHASE[s] === phase).join(', ')})`)
+  for (const phase of ['idle', 'pending', 'active'] as const)
+    lines.push(`  ${phase}: ${phase} (${STATES.filter((s) => PHASE[s] === phase).join(', ')})`)
   return lines.join('\n')
 }

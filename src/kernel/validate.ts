@@ -27,19 +27,40 @@ export interface Kind {
 const isNumber = (value: unknown): value is number => typeof value === 'number' && !Number.isNaN(value)
 
 export const TIMEOUT: Kind = { says: 'milliseconds above 0, or Infinity', takes: (v) => isNumber(v) && v > 0 }
-export const INTERVAL: Kind = { says: 'finite milliseconds above 0', takes: (v) => isNumber(v) && v > 0 && v < Infinity }
-export const DELAY: Kind = { says: 'finite milliseconds, 0 or more', takes: (v) => isNumber(v) && v >= 0 && v < Infinity }
-export const COUNT: Kind = { says: 'a whole number, 0 or more', takes: (v) => Number.isSafeInteger(v) && (v as number) >= 0 }
-export const THRESHOLD: Kind = { says: 'a whole number, 1 or more', takes: (v) => Number.isSafeInteger(v) && (v as number) >= 1 }
-export const LIMIT: Kind = { says: 'a whole number, 1 or more, or Infinity', takes: (v) => v === Infinity || THRESHOLD.takes(v) }
+export const INTERVAL: Kind = {
+  says: 'finite milliseconds above 0',
+  takes: (v) => isNumber(v) && v > 0 && v < Infinity,
+}
+export const DELAY: Kind = {
+  says: 'finite milliseconds, 0 or more',
+  takes: (v) => isNumber(v) && v >= 0 && v < Infinity,
+}
+export const COUNT: Kind = {
+  says: 'a whole number, 0 or more',
+  takes: (v) => Number.isSafeInteger(v) && (v as number) >= 0,
+}
+export const THRESHOLD: Kind = {
+  says: 'a whole number, 1 or more',
+  takes: (v) => Number.isSafeInteger(v) && (v as number) >= 1,
+}
+export const LIMIT: Kind = {
+  says: 'a whole number, 1 or more, or Infinity',
+  takes: (v) => v === Infinity || THRESHOLD.takes(v),
+}
 export const FACTOR: Kind = { says: 'a finite number, 1 or more', takes: (v) => isNumber(v) && v >= 1 && v < Infinity }
 export const SHARE: Kind = { says: 'a number from 0 to 1', takes: (v) => isNumber(v) && v >= 0 && v <= 1 }
 export const FLAG: Kind = { says: 'true or false', takes: (v) => typeof v === 'boolean' }
 export const TEXT: Kind = { says: 'a string that is not empty', takes: (v) => typeof v === 'string' && v.length > 0 }
 export const FUNCTION: Kind = { says: 'a function', takes: (v) => typeof v === 'function' }
-export const OBJECT: Kind = { says: 'an object', takes: (v) => typeof v === 'object' && v !== null && !Array.isArray(v) }
+export const OBJECT: Kind = {
+  says: 'an object',
+  takes: (v) => typeof v === 'object' && v !== null && !Array.isArray(v),
+}
 export const LIST: Kind = { says: 'an array', takes: Array.isArray }
-export const SIGNAL: Kind = { says: 'an AbortSignal', takes: (v) => OBJECT.takes(v) && typeof (v as AbortSignal).aborted === 'boolean' }
+export const SIGNAL: Kind = {
+  says: 'an AbortSignal',
+  takes: (v) => OBJECT.takes(v) && typeof (v as AbortSignal).aborted === 'boolean',
+}
 export const oneOf = (...words: readonly string[]): Kind => ({
   says: words.map((w) => `'${w}'`).join(' or '),
   takes: (v) => words.includes(v as string),
@@ -52,7 +73,11 @@ export function check(subject: string, path: string, value: unknown, kinds: Read
   for (const key of Object.keys(value as object)) {
     const field = (value as Record<string, unknown>)[key]
     const kind = Object.hasOwn(kinds, key) ? kinds[key] : undefined
-    if (kind === undefined) throw new KeelsonError('CONFIG_INVALID', `${subject}: ${prefix}${key} is no option; known are ${Object.keys(kinds).join(', ')}`)
+    if (kind === undefined)
+      throw new KeelsonError(
+        'CONFIG_INVALID',
+        `${subject}: ${prefix}${key} is no option; known are ${Object.keys(kinds).join(', ')}`,
+      )
     if (field !== undefined && !kind.takes(field)) throw invalid(subject, prefix + key, field, kind.says)
   }
 }

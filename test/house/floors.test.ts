@@ -16,7 +16,7 @@ const core = ['eventemitter3', 'p-limit']
 const room = (path: string): string | undefined => rooms.find((name) => path.startsWith(`src/${name}/`))
 
 function floor(path: string): number {
-  if (path === 'src/errors.ts' || path === 'src/service.ts') return 0
+  if (['src/errors.ts', 'src/service.ts', 'src/events.ts'].includes(path)) return 0
   if (path.startsWith('src/kernel/')) return 1
   if (path.startsWith('src/engine/')) return 2
   if (path === 'src/index.ts') return 4

@@ -307,6 +307,23 @@ describe('R48 what else is in flight', () => {
     expect([stop.state, done.state, names(s)]).toEqual(['resolved', 'resolved', ['y']])
   })
 
+  it('R13 R48 a removal in a shutdown that a start overtakes waits for nobody who has come up again', async () => {
+    const s = stage({
+      db: {},
+      slow: { dependsOn: ['db'], down: 20 },
+      idle: { dependsOn: ['db'], autoStart: false },
+      soft: { dependsOn: [{ name: 'idle', optional: true }] },
+    })
+    await s.boot()
+    s.watch(s.app.stop())
+    await s.clock.advance(5)
+    const done = s.watch(s.app.unregister('db', { cascade: true }))
+    await s.clock.advance(5)
+    const start = s.watch(s.app.start())
+    await s.clock.advance(100_000)
+    expect([done.state, start.state, names(s), s.state('soft')]).toEqual(['resolved', 'resolved', ['soft'], 'running'])
+  })
+
   it('R48 the name is free afterwards, for another service and for the same one', async () => {
     const s = stage({ x: {}, api: on({ name: 'x', optional: true }) })
     await s.boot()

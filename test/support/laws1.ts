@@ -216,6 +216,7 @@ function laws(
   let seq = events[0]?.seq ?? 0
   for (const event of events) {
     if (event.seq !== seq++) broken.push(`seq ${event.seq} instead of ${seq - 1}`)
+    if (event.type === 'registered') last.delete(event.name)
     if (event.type !== 'state') continue
     const { name, oldState, newState } = event
     if (!legal(oldState, newState)) broken.push(`${name}: ${oldState} → ${newState} is not in the table`)

@@ -1,0 +1,164 @@
+/** §9, the host: long turns let its other tasks in (R45). What a transition costs is in 09-host-cost. */
+import { Orchestrator, type Service } from 'keelson'
+import { VirtualClock } from 'keelson/testing'
+import { describe, expect, it } from 'vitest'
+import { type Scripted, service, settled } from '../support/world.js'
+
+/** Some tens of milliseconds. */
+const TENS = 60
+
+/** A clock on which time passes while the engine works: every look at it costs half a millisecond. */
+class WorkingClock extends VirtualClock {
+  override now(): number {
+    this.stall(0.5)
+    return super.now()
+  }
+}
+
+/** The host's other tasks: how long each had to wait for its turn, and what it saw. */
+function heartbeat(clock: VirtualClock, each: () => void = () => {}): { gaps: number[]; stop(): void } {
+  const gaps: number[] = []
+  let last = VirtualClock.prototype.now.call(clock)
+  let isOn = true
+  const beat = (): void => {
+    const now = VirtualClock.prototype.now.call(clock)
+    gaps.push(now - last)
+    last = now
+    each()
+    if (isOn) clock.defer(beat)
+  }
+  clock.defer(beat)
+  return { gaps, stop: () => (isOn = false) }
+}
+
+/** Runs a call to its end while a heart beats. */
+async function beside<T>(
+  clock: VirtualClock,
+  call: () => Promise<T>,
+  each?: () => void,
+): Promise<{ result: T; gaps: number[] }> {
+  const heart = heartbeat(clock, each)
+  const outcome = settled(call())
+  const ended = (async () => {
+    while (outcome.status === 'pending') await later(clock)
+    heart.stop()
+  })()
+  while (outcome.status === 'pending') await clock.advance(1)
+  await ended
+  if (outcome.status === 'rejected') throw outcome.error
+  return { result: outcome.value as T, gaps: heart.gaps }
+}
+
+/** Settles in a later task. */
+const later = (clock: VirtualClock): Promise<void> => new Promise((resolve) => clock.defer(resolve))
+
+const many = (count: number, make: (i: number) => Service): Service[] =>
+  Array.from({ length: count }, (_, i) => make(i))
+const worst = (gaps: number[]): number => gaps.reduce((a, b) => Math.max(a, b), 0)
+
+describe('a long turn', () => {
+  it.each(['unrelated', 'in one chain', 'on one root'])(
+    'R45 lets other tasks in between, with 10 000 services %s',
+    async (shape) => {
+      const clock = new WorkingClock()
+      const dependsOn = (i: number): string[] => {
+        if (i === 0 || shape === 'unrelated') return []
+        return [shape === 'in one chain' ? `s${i - 1}` : 's0']
+      }
+      const app = new Orchestrator({
+        clock,
+        shutdownTimeout: Number.POSITIVE_INFINITY,
+        services: many(10_000, (i) => service(`s${i}`, { dependsOn: dependsOn(i) }, clock)),
+      })
+      for (const call of [
+        () => app.start(),
+        () => app.stopService('s0'),
+        () => app.startService('s0'),
+        () => app.stop(),
+      ]) {
+        const { gaps } = await beside(clock, call)
+        expect(worst(gaps)).toBeLessThan(TENS)
+      }
+      expect(app.getAllServices().filter(({ state }) => state !== 'stopped')).toEqual([])
+    },
+    60_000,
+  )
+
+  it('R45 turns that follow one another without a task between them count as one', async () => {
+    const clock = new VirtualClock()
+    const app = new Orchestrator({
+      clock,
+      services: many(1_000, (i) =>
+        service(`s${i}`, { dependsOn: i === 0 ? [] : [`s${i - 1}`], start: () => clock.stall(1) }, clock),
+      ),
+    })
+    const { gaps } = await beside(clock, () => app.start())
+    expect(clock.now()).toBeGreaterThanOrEqual(1_000)
+    expect(worst(gaps)).toBeLessThan(TENS)
+    await app.stop()
+  })
+
+  it('R45 hooks that block the host do so in portions: its other tasks come in between', async () => {
+    const clock = new VirtualClock()
+    const app = new Orchestrator({
+      clock,
+      services: many(4_000, (i) =>
+        service(`s${i}`, { start: () => clock.stall(1), stop: () => clock.stall(1) }, clock),
+      ),
+    })
+    const up = await beside(clock, () => app.start())
+    const down = await beside(clock, () => app.stop({ timeout: 60_000 }))
+    for (const { gaps } of [up, down]) expect(worst(gaps)).toBeLessThanOrEqual(1_000)
+  })
+
+  it('R45 a listener that takes its time does not hold the host for all events of a turn', async () => {
+    const clock = new WorkingClock()
+    const app = new Orchestrator({ clock, services: many(5_000, (i) => service(`s${i}`, {}, clock)) })
+    let events = 0
+    const end = app.on('state', () => void events++)
+    const { gaps } = await beside(clock, () => app.start())
+    expect(events).toBe(10_000)
+    expect(worst(gaps)).toBeLessThan(TENS)
+    end()
+    await beside(clock, () => app.stop())
+  })
+
+  it('R45 at every cut a hook is entered of each service that is starting, and none of one that waits', async () => {
+    const clock = new WorkingClock()
+    const services = Array.from({ length: 3_000 }, (_, i) =>
+      service(`s${i}`, { dependsOn: i % 4 === 0 ? [] : [`s${i - 1}`], start: () => later(clock) }, clock),
+    )
+    const app = new Orchestrator({ clock, services })
+    const broken: string[] = []
+    let cuts = 0
+    const look = (): void => {
+      cuts++
+      for (const { name, state, calls } of services as Scripted[]) {
+        const entered = state === 'starting' || state === 'running'
+        if (calls.start !== (entered ? 1 : 0)) broken.push(`${name} is ${state}, entered ${calls.start}`)
+      }
+    }
+    await beside(clock, () => app.start(), look)
+    expect(broken.slice(0, 5)).toEqual([])
+    expect(cuts).toBeGreaterThan(10)
+    await beside(clock, () => app.stop())
+  }, 20_000)
+
+  it('R45 an intent that comes between two slices is obeyed', async () => {
+    const clock = new WorkingClock()
+    const services = many(5_000, (i) => service(`s${i}`, { dependsOn: i === 0 ? [] : ['s0'] }, clock))
+    const app = new Orchestrator({ clock, services })
+    let stop: ReturnType<typeof settled> | undefined
+    let beats = 0
+    const start = settled(app.start())
+    const heart = heartbeat(clock, () => {
+      if (++beats === 3) stop = settled(app.stop())
+      if (stop !== undefined && stop.status !== 'pending') heart.stop()
+    })
+    await clock.settle()
+    expect(start.error).toMatchObject({ code: 'CANCELLED' })
+    expect((services as Scripted[]).filter(({ calls }) => calls.start !== calls.stop)).toEqual([])
+    expect(app.getAllServices().filter(({ phase }) => phase !== 'idle')).toEqual([])
+    expect(clock.pending).toBe(0)
+  }, 20_000)
+})
