@@ -8,8 +8,8 @@ import { systemClock, systemRandom } from './engine/ports.js'
 import { Subscribers } from './engine/subscribers.js'
 import { KeelsonError } from './errors.js'
 import { edges } from './kernel/edge.js'
-import { checkServiceOptions } from './kernel/settings.js'
-import { FUNCTION, type Kind, show, TEXT } from './kernel/validate.js'
+import { CALL_FIELDS, checkServiceOptions } from './kernel/settings.js'
+import { check, FUNCTION, type Kind, show, TEXT } from './kernel/validate.js'
 import type {
   CallOptions,
   CheckContext,
@@ -46,7 +46,7 @@ export abstract class ManagedService implements Service {
     options: ServiceOptions,
     table: HookTable,
     has: Has,
-    hooks: Readonly<Record<string, Kind>> = {},
+    fields?: Readonly<Record<string, Kind>>,
   ) {
     if (!TEXT.takes(name))
       throw new KeelsonError(
@@ -54,7 +54,7 @@ export abstract class ManagedService implements Service {
         `a service - its name is ${show(name)}; give it a string that is not empty`,
       )
     const subject = `service ${show(name)}`
-    checkServiceOptions(subject, options, hooks)
+    checkServiceOptions(subject, options, fields)
     if (options.healthCheck !== undefined && !has.checks)
       throw new KeelsonError(
         'CONFIG_INVALID',
@@ -120,6 +120,7 @@ export abstract class ManagedService implements Service {
    * nothing started, `CLOSED` while its orchestrator stops.
    */
   async start(options: CallOptions = {}): Promise<void> {
+    check(`service '${this.name}'.start()`, '', options, CALL_FIELDS)
     await this.#keeper.startService(this.name, options)
   }
 
@@ -128,11 +129,13 @@ export abstract class ManagedService implements Service {
    * @throws `STOP_INCOMPLETE` when it came to rest uncleanly; the error names the culprits.
    */
   async stop(options: CallOptions = {}): Promise<void> {
+    check(`service '${this.name}'.stop()`, '', options, CALL_FIELDS)
     await this.#keeper.stopService(this.name, options)
   }
 
   /** Stops and starts again: a new epoch (R6). Throws like `start`. */
   async restart(options: CallOptions = {}): Promise<void> {
+    check(`service '${this.name}'.restart()`, '', options, CALL_FIELDS)
     await this.#keeper.restartService(this.name, options)
   }
 

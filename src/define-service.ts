@@ -3,6 +3,7 @@
 import { ManagedService } from './base-service.js'
 import type { HookTable } from './engine/core.js'
 import { KeelsonError } from './errors.js'
+import { SERVICE_FIELDS } from './kernel/settings.js'
 import { FUNCTION, OBJECT, show } from './kernel/validate.js'
 import type {
   CheckContext,
@@ -28,7 +29,7 @@ export interface ServiceDefinition extends ServiceOptions {
   readonly data?: () => Record<string, unknown>
 }
 
-const HOOKS = { start: FUNCTION, run: FUNCTION, stop: FUNCTION, check: FUNCTION, data: FUNCTION }
+const FIELDS = { ...SERVICE_FIELDS, start: FUNCTION, run: FUNCTION, stop: FUNCTION, check: FUNCTION, data: FUNCTION }
 
 class DefinedService extends ManagedService {
   readonly #definition: ServiceDefinition
@@ -39,7 +40,7 @@ class DefinedService extends ManagedService {
       definition,
       DefinedService.#hooks,
       { runs: definition.run !== undefined, checks: definition.check !== undefined },
-      HOOKS,
+      FIELDS,
     )
     this.#definition = definition
   }

@@ -29,10 +29,15 @@ export type ErrorCode = (typeof ERROR_CODES)[number]
 
 /** What {@link KeelsonError.toJSON} gives: name, code, message and a text of the cause (R50). */
 export interface ErrorJSON {
+  /** Always `KeelsonError`: tells these records from those of other errors. */
   readonly name: string
+  /** What programs that read the log switch on; one of {@link ERROR_CODES}. */
   readonly code: ErrorCode
+  /** For people: *subject - what - with which value - what to do*. */
   readonly message: string
+  /** One line on the thing thrown, at most 300 characters; absent if nothing was. */
   readonly cause?: string
+  /** One line on each error that came after it while cleaning up, oldest first (R4); absent if none did. */
   readonly suppressed?: readonly string[]
 }
 

@@ -19,8 +19,8 @@ import type {
   ServiceStatus,
   Snapshot,
 } from './events.js'
-import { checkOrchestratorOptions } from './kernel/settings.js'
-import { check, FLAG, FUNCTION, invalid, oneOf, SIGNAL, show, TIMEOUT } from './kernel/validate.js'
+import { CALL_FIELDS, checkOrchestratorOptions } from './kernel/settings.js'
+import { check, FLAG, FUNCTION, invalid, oneOf, SIGNAL, show } from './kernel/validate.js'
 import { NestedService } from './nested.js'
 import { hold, ServiceRegistry } from './registry.js'
 import type {
@@ -79,8 +79,7 @@ export interface StartOptions extends CallOptions {
 export interface StopOptions extends CallOptions {}
 
 const SUBJECT = 'orchestrator'
-const CALL = { signal: SIGNAL, timeout: TIMEOUT }
-const START = { ...CALL, onFailure: oneOf('rollback', 'keep', 'retry') }
+const START = { ...CALL_FIELDS, onFailure: oneOf('rollback', 'keep', 'retry') }
 const EVENTS: readonly string[] = [
   'state',
   'health',
@@ -152,7 +151,7 @@ export class Orchestrator {
    * @throws `STOP_INCOMPLETE` listing every service that did not stop cleanly; everything is at rest then all the same.
    */
   async stop(options: StopOptions = {}): Promise<OperationReport> {
-    check('stop()', '', options, CALL)
+    check('stop()', '', options, CALL_FIELDS)
     return this.#engine.stop(options)
   }
 
@@ -181,7 +180,7 @@ export class Orchestrator {
    * @throws `SERVICE_NOT_FOUND`; `STOP_INCOMPLETE` when something did not stop cleanly.
    */
   async stopService(name: string, options: StopOptions = {}): Promise<OperationReport> {
-    check(`stopService(${show(name)})`, '', options, CALL)
+    check(`stopService(${show(name)})`, '', options, CALL_FIELDS)
     return this.#engine.stopService(name, options)
   }
 
@@ -216,7 +215,7 @@ export class Orchestrator {
    * `CONFIG_INVALID` with nothing touched; `START_INCOMPLETE` with the old one back.
    */
   async replace(service: Service, options: CallOptions = {}): Promise<OperationReport> {
-    check('replace()', '', options, CALL)
+    check('replace()', '', options, CALL_FIELDS)
     return this.#engine.replace(service, options)
   }
 

@@ -123,9 +123,13 @@ export interface ServiceOptions {
 
 /** Any logger with these four methods: console, pino, winston. Called as `log.error(message, fields)`. */
 export interface Logger {
+  /** For details of no interest in production; keelson itself writes none, hooks may through `context.log`. */
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void
+  /** For the normal course of things; keelson itself writes none, hooks may through `context.log`. */
   info(message: string, fields?: Readonly<Record<string, unknown>>): void
+  /** For what is unclean yet goes on; keelson writes stops that were not clean (R31), with service, epoch and error. */
   warn(message: string, fields?: Readonly<Record<string, unknown>>): void
+  /** For mistakes of the program; keelson writes listeners that threw, with the error (R39). */
   error(message: string, fields?: Readonly<Record<string, unknown>>): void
 }
 
@@ -191,27 +195,56 @@ export interface Unsubscribe extends Disposable {
 
 /** One change of state of one service. */
 export interface StateChange {
+  /** The service that changed. */
   readonly name: string
+  /** The state it left; the step to `newState` is one of the table of legal transitions (R1). */
   readonly oldState: ServiceState
+  /** The state it entered; readable from the service before this is delivered (R38). */
   readonly newState: ServiceState
+  /** Its health on entering the state: `unknown` unless active. */
   readonly health: HealthStatus
+  /** Its `lastError` in the new state, a `KeelsonError`; absent if there is none (R4). */
   readonly error?: unknown
+  /** Why it stopped or does not start (R9); `exhausted` if its retries are used up (R20). */
   readonly reason?: StopReason | 'exhausted'
+  /** The number of its present or last life; 0 before the first. */
   readonly epoch: number
+  /** When it changed, wall-clock. */
   readonly timestamp: number
 }
 
 /** One line for people about what a service is doing. */
 export interface StatusUpdate {
+  /** The service that speaks. */
   readonly name: string
+  /** What it is doing, in a few words, as given to `status()`. */
   readonly text: string
+  /** More about it, if anything more was given. */
   readonly detail?: string
+  /** When it said so, wall-clock. */
   readonly timestamp: number
 }
 
 /**
  * The contract. Foreign implementations are welcome: of an object of this shape `start` and `stop` are used as its
  * hooks, and what it reports through `onStateChange` is heard (R36). `BaseService` is the implementation to extend.
+ *
+ * ```mermaid
+ * stateDiagram-v2
+ *   [*] --> idle
+ *   idle --> pending
+ *   idle --> starting
+ *   pending --> starting
+ *   pending --> idle
+ *   starting --> active
+ *   starting --> stopping
+ *   active --> stopping
+ *   stopping --> idle
+ *   stopping --> pending
+ *   idle: idle (unknown, stopped, disconnected, failed)
+ *   pending: pending (waiting, retrying, unreachable, auth_required)
+ *   active: active (running, connected)
+ * ```
  */
 export interface Service {
   /** Unique in an orchestrator. */
@@ -238,20 +271,24 @@ export interface Service {
 
 /** Optional capability, found by shape: a foreign service that can be checked. */
 export interface HealthChecker {
+  /** Called while it is active, as `HealthCheckOptions` says; a throw, a rejection and a timeout are failures (R24). */
   checkHealth(context: CheckContext): HealthStatus | Promise<HealthStatus>
 }
 
 /** Optional capability, found by shape: what `getServiceStatus(name).data` shows. */
 export interface ServiceDataProvider {
+  /** Called whenever a status is read: synchronous, plain, JSON-safe; if it throws, `data` is absent. */
   getServiceData(): Record<string, unknown>
 }
 
 /** Optional capability, found by shape: is told every state that the engine enters (R36). */
 export interface StateUpdater {
+  /** Called after the turn, once per change of state, health or error, with the values after that change. */
   updateState(state: ServiceState, health: HealthStatus, error?: unknown): void
 }
 
 /** Optional capability, found by shape: its updates are published as `status` events. */
 export interface StatusReporter {
+  /** Subscribed to when an epoch begins; what it returns is called when the epoch ends. */
   onStatusUpdate(listener: (update: StatusUpdate) => void): Unsubscribe
 }

@@ -80,7 +80,9 @@ export class Checks {
     check.context = undefined
     if (context !== undefined)
       this.#host.enter(() =>
-        context.abort(new KeelsonError('CANCELLED', `service '${check.record.name}' - the time of its check is over`)),
+        context.abort(
+          () => new KeelsonError('CANCELLED', `service '${check.record.name}' - the time of its check is over`),
+        ),
       )
   }
 
@@ -207,7 +209,7 @@ class Checking implements CheckContext {
     return this.#lazy.signal
   }
 
-  abort(reason: unknown): void {
+  abort(reason: () => unknown): void {
     this.#lazy.abort(reason)
   }
 }

@@ -140,7 +140,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
 
   /** Registers a service, at once. */
   add(service: Service): void {
-    this.#refuseClosed('register')
+    this.#refuseClosed()
     const core = coreOf(service)
     this.topology.admit(core)
     const record = this.topology.add(core)
@@ -196,7 +196,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
 
   /** Removes a service at rest without dependents, at once. */
   drop(name: string): void {
-    this.#refuseClosed('unregister')
+    this.#refuseClosed()
     const record = this.topology.find(name)
     this.#removal(record, false)
     if (record.isLive || record.phase !== 'idle' || record.desired)
@@ -293,9 +293,9 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   /** Refuses what cannot be, at once and with nothing changed; else makes the operation and gives its promise. */
   #call(options: CallOptions, make: () => Operation, refusedWhileStopping = true): Promise<OperationReport> {
     try {
-      this.#refuseClosed('it')
+      this.#refuseClosed()
       if (refusedWhileStopping && this.shutdowns.size > 0)
-        throw new KeelsonError('CLOSED', 'the orchestrator is stopping; wait for stop(), or call start() for all')
+        throw new KeelsonError('CLOSED', 'orchestrator - is stopping; wait for stop(), or call start() for all')
     } catch (error) {
       return Promise.reject(error)
     }
@@ -307,12 +307,8 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     }
   }
 
-  #refuseClosed(what: string): void {
-    if (this.#closed)
-      throw new KeelsonError(
-        'CLOSED',
-        `the orchestrator is disposed of; make a new one to ${what === 'it' ? 'call' : what}`,
-      )
+  #refuseClosed(): void {
+    if (this.#closed) throw new KeelsonError('CLOSED', 'orchestrator - is disposed of; make a new one')
   }
 
   // Subscriptions

@@ -98,7 +98,7 @@ export class Epoch<Of extends Owner> implements StartContext, Reports {
     }
   }
 
-  abort(reason: unknown): void {
+  abort(reason: () => unknown): void {
     this.#lazy.abort(reason)
   }
 

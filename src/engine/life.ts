@@ -165,7 +165,7 @@ export class Life {
 
   /** Begins the end: from now on the epoch is `stopping`, whatever its hooks still return. */
   end(record: Record, reason: StopReason, fate: Fate): void {
-    const { current: epoch, settings } = record
+    const { current: epoch, settings, name, lastError } = record
     if (epoch === undefined || record.state === 'stopping') return
     const { now } = this.#host.moment
     const wasActive = record.active
@@ -182,10 +182,10 @@ export class Life {
     if (wasActive) this.#host.lost(record, fate === 'completed')
     // Listeners of the signal are user code too.
     this.#host.enter(() =>
-      epoch.abort(
+      epoch.abort(() =>
         fate === 'failed'
-          ? record.lastError
-          : new KeelsonError('CANCELLED', `service '${record.name}' - epoch ${epoch.epoch} ends (${reason})`),
+          ? lastError
+          : new KeelsonError('CANCELLED', `service '${name}' - epoch ${epoch.epoch} ends (${reason})`),
       ),
     )
     if (record.startPending || record.runPending)
@@ -383,6 +383,6 @@ export class Closing implements StopContext {
   }
 
   abort(): void {
-    this.#lazy.abort(new KeelsonError('STOP_TIMEOUT', `service '${this.#name}' - the time for its stop is over`))
+    this.#lazy.abort(() => new KeelsonError('STOP_TIMEOUT', `service '${this.#name}' - the time for its stop is over`))
   }
 }

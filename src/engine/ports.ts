@@ -9,6 +9,7 @@ export interface Clock {
   wall(): number
   /** Calls back once, not before `ms` milliseconds have passed; `ms` is at most 2^31 - 1. */
   setTimeout(callback: () => void, ms: number): unknown
+  /** Cancels by the handle that `setTimeout` returned; of one that has fired or was cancelled nothing happens. */
   clearTimeout(handle: unknown): void
   /** Calls back in a later task of the host: how long turns yield (R45). */
   defer(callback: () => void): void

@@ -6,7 +6,7 @@ import type { Clock } from './ports.js'
 
 /** The parts of a turn, in their order. */
 export interface TurnWork {
-  /** Called at the beginning of every slice. */
+  /** Called at the beginning of every slice, and after hooks have run. */
   began(): void
   /** One more service closer to the fixed point; `false` when it is reached. */
   step(): boolean
@@ -19,6 +19,9 @@ export interface TurnWork {
 /** Units of work after which the time is looked at, and the milliseconds that a slice may last. */
 const UNITS = 32
 const SLICE = 8
+
+/** Hooks that are entered together; they are the user's, and may take any time. */
+const HOOKS = 64
 
 const settled = Promise.resolve()
 
@@ -84,10 +87,10 @@ export class Turn {
       this.#open = true
     }
     let more = true
-    while (more && !this.#tired()) more = this.#work.step()
-    const hooks = this.#hooks
-    this.#hooks = []
-    for (const hook of hooks) hook()
+    do {
+      while (more && this.#hooks.length < HOOKS && !this.#tired()) more = this.#work.step()
+      this.#enter()
+    } while (more && !this.#late())
     this.#units += this.#work.deliver()
     if (more) return this.#pause()
     if (this.#hooks.length > 0) return true
@@ -107,6 +110,20 @@ export class Turn {
       this.#clock.defer(this.#task)
     }
     return this.#clock.now() - this.#sliceBegan > SLICE
+  }
+
+  #enter(): void {
+    if (this.#hooks.length === 0) return
+    const hooks = this.#hooks
+    this.#hooks = []
+    for (const hook of hooks) hook()
+    this.#units += hooks.length
+    this.#work.began() // they took their time
+  }
+
+  /** Whether this slice has lasted long enough; a slice of few units is not measured. */
+  #late(): boolean {
+    return this.#units >= UNITS && (this.#tired() || this.#clock.now() - this.#sliceBegan > SLICE)
   }
 
   #pause(): false {

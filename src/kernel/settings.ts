@@ -17,6 +17,7 @@ import {
   OBJECT,
   oneOf,
   SHARE,
+  SIGNAL,
   TEXT,
   THRESHOLD,
   TIMEOUT,
@@ -49,6 +50,9 @@ const RESTART: Readonly<Record<keyof RestartOptions, Kind>> = {
   stableAfter: DELAY,
 }
 
+/** Options of every call that waits. */
+export const CALL_FIELDS: Readonly<Record<'signal' | 'timeout', Kind>> = { signal: SIGNAL, timeout: TIMEOUT }
+
 const HEALTH_CHECK: Readonly<Record<keyof HealthCheckOptions, Kind>> = {
   interval: INTERVAL,
   timeout: TIMEOUT,
@@ -58,7 +62,8 @@ const HEALTH_CHECK: Readonly<Record<keyof HealthCheckOptions, Kind>> = {
   onUnhealthy: oneOf('restart', 'report'),
 }
 
-const SERVICE: Readonly<Record<keyof ServiceOptions, Kind>> = {
+/** The options of a service, and what each may be. */
+export const SERVICE_FIELDS: Readonly<Record<keyof ServiceOptions, Kind>> = {
   type: TEXT,
   dependsOn: LIST,
   restart: OBJECT,
@@ -111,13 +116,13 @@ const HEALTH_CHECK_DEFAULTS: Settings['healthCheck'] = {
   onUnhealthy: 'restart',
 }
 
-/** Checks a service's options as a whole; `hooks` are further fields that its definition may have (R51). */
+/** Checks a service's options as a whole; `fields` are those that it may have (R51). */
 export function checkServiceOptions(
   subject: string,
   options: unknown,
-  hooks: Readonly<Record<string, Kind>> = {},
+  fields: Readonly<Record<string, Kind>> = SERVICE_FIELDS,
 ): void {
-  check(subject, '', options, { ...SERVICE, ...hooks })
+  check(subject, '', options, fields)
   checkShared(subject, options as Defaults)
 }
 
@@ -154,7 +159,7 @@ export function defaultSettings(defaults: Defaults = {}): Settings {
 
 /** The settings of a service: its own options over the orchestrator's over the library's. */
 export function settingsOf(options: ServiceOptions, shared: Settings, defaults: Defaults): Settings {
-  for (const key of Object.keys(SERVICE)) {
+  for (const key of Object.keys(SERVICE_FIELDS)) {
     if (key !== 'type' && key !== 'dependsOn' && options[key as keyof ServiceOptions] !== undefined)
       return settle(options, defaults)
   }

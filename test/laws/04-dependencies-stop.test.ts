@@ -317,6 +317,23 @@ describe('about to stop', () => {
     },
   )
 
+  it('R7 R13 one whose wait has ended so and that is stopped before it could start can be started again', async () => {
+    const s = stage({
+      db: {},
+      slow: { dependsOn: ['db'], down: 100 },
+      api: { dependsOn: [{ name: 'db', timeout: 50, onTimeout: 'continue' }], autoStart: false },
+    })
+    await s.boot()
+    s.watch(s.app.restartService('db'))
+    s.watch(s.app.startService('api'))
+    await s.clock.advance(70)
+    s.watch(s.app.stopService('api'))
+    await s.clock.advance(1_000)
+    const start = s.watch(s.app.startService('api'))
+    await s.clock.advance(1_000)
+    expect([start.state, s.state('db'), s.state('api')]).toEqual(['resolved', 'running', 'running'])
+  })
+
   it('R13 a middle service about to stop for its own dependency satisfies nothing either', async () => {
     const s = stage({ ...three(), late: { dependsOn: ['api'], autoStart: false } })
     await s.boot()

@@ -78,12 +78,9 @@ export function scene(
   let forgotten = 0
   const overlaps: string[] = []
   const beside: string[] = []
-  const busy = new Map<string, Set<string>>()
   const services: Record<string, Scripted> = {}
 
-  const enter = (name: string, hook: string, line: string, work: () => unknown): unknown => {
-    const others = busy.get(name) ?? new Set()
-    busy.set(name, others)
+  const enter = (others: Set<string>, name: string, hook: string, line: string, work: () => unknown): unknown => {
     if (others.size > 0) overlaps.push(`${name}: ${hook} beside ${[...others].join(', ')}`)
     hooks.push(line)
     others.add(hook)
@@ -99,14 +96,15 @@ export function scene(
     return result
   }
   const make = (name: string, { start, run, stop, ...rest }: Part = {}): Scripted => {
+    const busy = new Set<string>()
     const made = service(
       name,
       {
         ...rest,
-        start: (context) => enter(name, 'start', `${name} start ${context.epoch}`, () => start?.(context)),
+        start: (context) => enter(busy, name, 'start', `${name} start ${context.epoch}`, () => start?.(context)),
         stop: (context) =>
-          enter(name, 'stop', `${name} stop ${context.epoch} ${context.reason}`, () => stop?.(context)),
-        ...(run && { run: (context) => enter(name, 'run', `${name} run ${context.epoch}`, () => run(context)) }),
+          enter(busy, name, 'stop', `${name} stop ${context.epoch} ${context.reason}`, () => stop?.(context)),
+        ...(run && { run: (context) => enter(busy, name, 'run', `${name} run ${context.epoch}`, () => run(context)) }),
       },
       clock,
     )
