@@ -295,7 +295,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     try {
       this.#refuseClosed()
       if (refusedWhileStopping && this.shutdowns.size > 0)
-        throw new KeelsonError('CLOSED', 'orchestrator - is stopping; wait for stop(), or call start() for all')
+        throw new KeelsonError('CLOSED', 'the orchestrator - is stopping; wait for stop(), or call start() for all')
     } catch (error) {
       return Promise.reject(error)
     }
@@ -308,7 +308,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   }
 
   #refuseClosed(): void {
-    if (this.#closed) throw new KeelsonError('CLOSED', 'orchestrator - is disposed of; make a new one')
+    if (this.#closed) throw new KeelsonError('CLOSED', 'the orchestrator - is disposed of; make a new one')
   }
 
   // Subscriptions

@@ -73,7 +73,8 @@ export class Life {
     try {
       const answer = hook()
       if (isThenable(answer)) {
-        answer.then(
+        // Whatever it is, it settles once.
+        Promise.resolve(answer).then(
           () => this.#host.post(() => settled(false, undefined)),
           (error: unknown) => this.#host.post(() => settled(true, error)),
         )

@@ -128,3 +128,23 @@ describe('a stop and a start of one turn', () => {
     expect(moves('a')).toEqual(['waiting → stopped'])
   })
 })
+
+describe('a non-essential service', () => {
+  it('R8 whose dependency is stopped while start() waits for others stays desired up, and comes with it', async () => {
+    const { app, clock, call, status, state } = scene({
+      a: { essential: false, dependsOn: ['b'] },
+      b: { essential: false, start: (context) => (context.epoch === 1 ? heed(context) : undefined) },
+      c: { start: () => clock.sleep(100) },
+    })
+    const start = call(app.start())
+    await clock.advance(10)
+    call(app.stopService('b'))
+    await clock.settle()
+    expect(status('a')).toMatchObject({ state: 'waiting', blockedBy: [{ name: 'b', kind: 'dependency' }] })
+    call(app.startService('b'))
+    await clock.settle()
+    expect([state('a'), state('b'), start.outcome]).toEqual(['running', 'running', 'pending'])
+    await clock.advance(100)
+    expect([state('a'), start.outcome]).toEqual(['running', 'done'])
+  })
+})

@@ -312,16 +312,17 @@ describe('R48 what else is in flight', () => {
       db: {},
       slow: { dependsOn: ['db'], down: 20 },
       idle: { dependsOn: ['db'], autoStart: false },
-      soft: { dependsOn: [{ name: 'idle', optional: true }] },
+      soft: { dependsOn: [{ name: 'idle', optional: true }], up: 15 },
     })
-    await s.boot()
+    await s.boot(15)
     s.watch(s.app.stop())
     await s.clock.advance(5)
     const done = s.watch(s.app.unregister('db', { cascade: true }))
     await s.clock.advance(5)
     const start = s.watch(s.app.start())
     await s.clock.advance(100_000)
-    expect([done.state, start.state, names(s), s.state('soft')]).toEqual(['resolved', 'resolved', ['soft'], 'running'])
+    expect(done).toMatchObject({ state: 'resolved', at: 35 })
+    expect([start.state, names(s), s.state('soft')]).toEqual(['resolved', ['soft'], 'running'])
   })
 
   it('R48 the name is free afterwards, for another service and for the same one', async () => {
