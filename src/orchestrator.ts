@@ -129,9 +129,8 @@ export class Orchestrator {
       chained: options.order === 'registration',
       solo: false,
     })
-    if (!(registry instanceof ServiceRegistry)) throw invalid(SUBJECT, 'registry', registry, 'a ServiceRegistry')
+    if (!hold(registry, this.#engine, services)) throw invalid(SUBJECT, 'registry', registry, 'a ServiceRegistry')
     this.registry = registry
-    hold(registry, this.#engine, services)
   }
 
   /**

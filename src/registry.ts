@@ -8,8 +8,18 @@ import { PHASE } from './kernel/state.js'
 import { show } from './kernel/validate.js'
 import type { Service } from './service.js'
 
-/** Gives a registry to the engine that holds it from now on, which registers what is in it and `more`, or throws. */
-export let hold: (registry: ServiceRegistry, engine: Engine, more: readonly Service[]) => void
+const HOLD = Symbol.for('keelson.registry')
+
+/**
+ * Gives a registry to the engine that holds it from now on, which registers what is in it and `more`, or throws.
+ * Returns `false` for what is no registry.
+ */
+export function hold(registry: object, engine: Engine, more: readonly Service[]): boolean {
+  const take = (registry as { readonly [HOLD]?: (engine: Engine, more: readonly Service[]) => void })[HOLD]
+  if (take === undefined) return false
+  take.call(registry, engine, more)
+  return true
+}
 
 /**
  * The services of a program, by name.
@@ -84,7 +94,12 @@ export class ServiceRegistry {
   }
 
   static {
-    hold = (registry, engine, more) => registry.#hold(engine, more)
+    // By this an orchestrator, of whichever copy of the module, takes hold of the registry.
+    Object.defineProperty(ServiceRegistry.prototype, HOLD, {
+      value(this: ServiceRegistry, engine: Engine, more: readonly Service[]): void {
+        this.#hold(engine, more)
+      },
+    })
   }
 
   #hold(engine: Engine, more: readonly Service[]): void {

@@ -44,6 +44,8 @@ export interface Keeper {
   readonly seq: number
   /** Made for one service alone, which may leave it for an orchestrator. */
   readonly solo: boolean
+  /** Disposed of: what it kept may go elsewhere. */
+  readonly closed: boolean
 }
 
 /** What a service tells of itself. */
@@ -68,6 +70,8 @@ export class ServiceCore {
   told: Told = NEVER_STARTED
   changes: Subscribers<StateChange> | undefined = undefined
   statuses: Subscribers<StatusUpdate> | undefined = undefined
+  /** Wants to be told every state that it enters (R36); looked at when it is registered. */
+  updates = false
   /** Told when the deadline of a stop under way was shortened: milliseconds that are left. */
   hurried: ((left: number) => void) | undefined = undefined
 

@@ -27,7 +27,7 @@ export class Deadlines {
   #handle: unknown
   #armedFor = Number.POSITIVE_INFINITY
   #awake = 0
-  #held = false
+  #held = 0
   #firing = false
 
   /** `onDue` is called once after everything that fell due together has been told. */
@@ -77,13 +77,13 @@ export class Deadlines {
 
   /** While held more often than released, the process stays alive, timer or not (R35). */
   hold(): void {
-    this.#held = true
+    this.#held++
     if (this.#armedFor === Number.POSITIVE_INFINITY) this.#set(this.#clock.now() + LONGEST_TIMEOUT)
     this.awake(1)
   }
 
   release(): void {
-    this.#held = false
+    this.#held--
     this.awake(-1)
     if (this.#count === 0) this.#rest()
   }
@@ -98,7 +98,7 @@ export class Deadlines {
   #rest(): void {
     this.#heap.length = 0
     this.#buckets.clear()
-    if (this.#held) this.#set(this.#clock.now() + LONGEST_TIMEOUT)
+    if (this.#held > 0) this.#set(this.#clock.now() + LONGEST_TIMEOUT)
     else this.#clear()
   }
 

@@ -44,7 +44,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   #finished: Operation[] = []
   #id = 0
   #mark = 0
-  #closed = false
+  closed = false
 
   constructor(options: EngineOptions) {
     this.shutdownTimeout = options.shutdownTimeout
@@ -234,7 +234,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
       const core = coreOf(service)
       const record = this.topology.find(core.name)
       const subject = `service '${record.name}'`
-      if (core.keeper !== undefined && !core.keeper.solo)
+      if (core.keeper !== undefined && !core.keeper.solo && !core.keeper.closed)
         throw new KeelsonError(
           'SERVICE_IN_USE',
           `${subject} - the replacement belongs to an orchestrator; pass one that is registered nowhere`,
@@ -270,8 +270,8 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
 
   /** Stops, and refuses everything but reading from then on. */
   async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
+    if (this.closed) return
+    this.closed = true
     await this.#shutdown({}).promise
   }
 
@@ -308,7 +308,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   }
 
   #refuseClosed(): void {
-    if (this.#closed) throw new KeelsonError('CLOSED', 'the orchestrator - is disposed of; make a new one')
+    if (this.closed) throw new KeelsonError('CLOSED', 'the orchestrator - is disposed of; make a new one')
   }
 
   // Subscriptions

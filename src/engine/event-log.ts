@@ -5,7 +5,7 @@ import type { AnyEvent, EventMap, EventsOptions, EventType, OrchestratorEvent, S
 import { COUNT, check, SIGNAL, THRESHOLD } from '../kernel/validate.js'
 import type { Logger, Unsubscribe } from '../service.js'
 import { EventStream } from './event-stream.js'
-import { type OnListenerError, Subscribers } from './subscribers.js'
+import { isThenable, type OnListenerError, Subscribers } from './subscribers.js'
 
 /** What an event says beside what every event says. */
 export type EventBody<Type extends EventType> = Omit<EventMap[Type], 'type' | 'seq' | 'timestamp' | 'causedBy'>
@@ -92,14 +92,17 @@ export class EventLog {
   }
 
   /** Queues a call into a service that wants to be told something; what it throws is reported like a listener's. */
-  call(told: () => void, type: EventType): void {
+  call(told: () => unknown, type: EventType): void {
+    const place = this.seq
     this.#queue.push({
-      place: this.seq,
+      place,
       deliver: () => {
+        const onError = (error: unknown): void => this.#threw(error, type, place)
         try {
-          told()
+          const answer = told()
+          if (isThenable(answer)) answer.then(undefined, onError)
         } catch (error) {
-          this.#threw(error, type, this.seq)
+          onError(error)
         }
       },
     })
@@ -161,11 +164,7 @@ export class EventLog {
   }
 
   #threw(error: unknown, event: EventType, cause: number): void {
-    try {
-      this.#host.logger.error(`a listener of '${event}' events threw`, { error })
-    } catch {
-      // a logger that throws has nobody left to tell
-    }
+    this.#host.logger.error(`a listener of '${event}' events threw`, { error })
     if (event !== 'listenerError') this.publish('listenerError', cause, { error, event })
   }
 }

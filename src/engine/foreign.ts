@@ -5,7 +5,14 @@ import { KeelsonError } from '../errors.js'
 import { edges } from '../kernel/edge.js'
 import { PHASE } from '../kernel/state.js'
 import { OBJECT, show, TEXT } from '../kernel/validate.js'
-import type { HealthChecker, Service, ServiceDataProvider, StartContext, StatusReporter } from '../service.js'
+import type {
+  Dependency,
+  HealthChecker,
+  Service,
+  ServiceDataProvider,
+  StartContext,
+  StatusReporter,
+} from '../service.js'
 import { CORE, type HookTable, ServiceCore } from './core.js'
 import type { Reports } from './epoch.js'
 
@@ -39,18 +46,23 @@ export function coreOf(candidate: unknown): ServiceCore {
       'SERVICE_INVALID',
       `service ${show(name)} - its state is ${show(state)}; report one of ${Object.keys(PHASE).join(', ')}`,
     )
-  const made = adapt(service)
+  const { type = 'service', dependencies } = service
+  if (!TEXT.takes(type))
+    throw new KeelsonError(
+      'SERVICE_INVALID',
+      `service ${show(name)} - its type is ${show(type)}; give it a string that is not empty`,
+    )
+  const made = adapt(service, name, type, dependencies)
   known.set(service, made)
   return made
 }
 
-function adapt(service: Service): ServiceCore {
+function adapt(service: Service, name: string, type: string, dependencies: readonly Dependency[]): ServiceCore {
   const { checkHealth } = service as Partial<HealthChecker>
-  const { type = 'service', dependencies } = service
-  return new ServiceCore(service, service.name, new ForeignHooks(), {
+  return new ServiceCore(service, name, new ForeignHooks(), {
     type,
     options: {},
-    edges: edges(`service ${show(service.name)}`, dependencies),
+    edges: edges(`service ${show(name)}`, dependencies),
     runs: true,
     checks: typeof checkHealth === 'function',
   })

@@ -79,7 +79,7 @@ export class Neighbours {
     for (const edge of record.deps) {
       if (!edge.waived) continue
       edge.waived = false
-      if (!edge.opens()) this.set(edge, false, 0)
+      if (edge.open && !edge.opens()) this.set(edge, false, 0)
       this.settle(edge, 0)
     }
   }

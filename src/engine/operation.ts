@@ -111,7 +111,7 @@ export abstract class Operation implements Driver, Timed {
     this.#hurried = false
     for (const part of parts) {
       const { record } = part
-      if (!record.isLive) {
+      if (!record.isLive && record.phase !== 'pending') {
         part.done = true
         continue
       }

@@ -1,6 +1,8 @@
 // The only place where the engine meets the outside world: time, later tasks, randomness.
 // Everything else takes a Clock and a random source, so that a test or a simulator can supply its own.
 
+import type { Logger } from '../service.js'
+
 /** Time as the engine sees it. The default is the host's; `keelson/testing` has a virtual one. */
 export interface Clock {
   /** Monotonic milliseconds. */
@@ -56,4 +58,31 @@ export class Moment {
     this.now = this.#clock.now()
     this.wall = this.#clock.wall()
   }
+}
+
+/** A random source that may be anybody's, kept to its word: a number from 0 to 1, whatever it does. */
+export function tamed(random: Random): Random {
+  return () => {
+    try {
+      const number = random()
+      return number >= 0 && number <= 1 ? number : 0.5
+    } catch {
+      return 0.5
+    }
+  }
+}
+
+/** A logger that may be anybody's, and that disturbs nobody: what it throws or rejects with has nobody left to be told to. */
+export function fenced(logger: Logger): Logger {
+  const call =
+    (level: keyof Logger): Logger['info'] =>
+    (message, fields) => {
+      try {
+        const answer: unknown = logger[level](message, fields)
+        if (answer instanceof Promise) answer.catch(() => {})
+      } catch {
+        // see above
+      }
+    }
+  return { debug: call('debug'), info: call('info'), warn: call('warn'), error: call('error') }
 }

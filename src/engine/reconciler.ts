@@ -13,7 +13,7 @@ import { EventLog } from './event-log.js'
 import { Life, type LifeHost } from './life.js'
 import { Neighbours } from './neighbours.js'
 import { Permits } from './permits.js'
-import { type Clock, Moment, type Random } from './ports.js'
+import { type Clock, fenced, Moment, type Random, tamed } from './ports.js'
 import type { Record } from './record.js'
 import { Rest, renew } from './rest.js'
 import { isThenable } from './subscribers.js'
@@ -67,7 +67,9 @@ export class Reconciler implements LifeHost, TurnWork {
   #sorted = true
 
   constructor(ports: Ports, host: OperationsHost) {
-    const { clock, random, logger } = ports
+    const { clock } = ports
+    const random = tamed(ports.random)
+    const logger = fenced(ports.logger)
     this.logger = logger
     this.#host = host
     this.moment = new Moment(clock)
@@ -172,7 +174,7 @@ export class Reconciler implements LifeHost, TurnWork {
     if (record.state === 'starting') return this.life.end(record, reason, 'asked')
     record.ending = true
     record.endingAt = this.moment.now
-    record.orderAll = reason === 'shutdown'
+    record.orderAll = record.shut
     record.stopReason = reason
     this.neighbours.lost(record, false, record.cause === 0 ? record.lastSeq : record.cause)
     if (record.awaited === 0) this.life.end(record, reason, 'asked')
@@ -189,6 +191,7 @@ export class Reconciler implements LifeHost, TurnWork {
     if (record.replacement !== undefined) this.#host.exchange(record)
     if (!record.desired) {
       this.#rest.withdraw(record, record.downReason)
+      for (const part of [...record.stops]) part.driver.rested(part)
       this.#host.ended()
       return
     }
@@ -291,7 +294,7 @@ export class Reconciler implements LifeHost, TurnWork {
       if (fate === 'failed' && lastError !== undefined) suppress(lastError, error)
       else if (record.stops.length === 0) this.writer.warn('STOP_FAILED', error.message, record)
       for (const part of record.stops) part.driver.unclean(part, error)
-      this.#say('warn', error.message, record, error)
+      this.logger.warn(error.message, { service: record.name, epoch: record.epoch, error })
     }
     this.#rest.after(record)
     this.neighbours.left(record)
@@ -312,9 +315,10 @@ export class Reconciler implements LifeHost, TurnWork {
   }
 
   status(record: Record, epoch: number, text: string, detail: string | undefined): void {
+    const line = (said: unknown): string => (typeof said === 'string' ? said : describe(said))
     this.post(() => {
       if (record.current?.epoch !== epoch) return
-      const update = { text: String(text), ...(detail === undefined ? {} : { detail: String(detail) }) }
+      const update = { text: line(text), ...(detail === undefined ? {} : { detail: line(detail) }) }
       this.log.publish('status', record.lastSeq, { ...who(record), ...update })
       const statuses = record.core?.statuses
       if (statuses !== undefined && statuses.size > 0)
@@ -367,14 +371,5 @@ export class Reconciler implements LifeHost, TurnWork {
       if (serves(health)) record.fulfilled = true
     }
     this.look(record)
-  }
-
-  /** Writes a record of a service to the logger, which may be anything. */
-  #say(level: keyof Logger, message: string, record: Record, error: unknown): void {
-    try {
-      this.logger[level](message, { service: record.name, epoch: record.epoch, error })
-    } catch {
-      // a logger that throws has nobody left to tell
-    }
   }
 }

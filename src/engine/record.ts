@@ -132,7 +132,7 @@ export class Record implements Timed, Owner {
   shut = false
   removing = false
   /** Why its desire was withdrawn, if that is what happened to it. */
-  withdrawn: 'rollback' | 'cancelled' = 'rollback'
+  withdrawn: 'rollback' | 'cancelled' | 'shutdown' = 'rollback'
   /** An epoch below this one is to be ended (restart). */
   leastEpoch = 0
 

@@ -25,6 +25,8 @@ export class StartOperation extends Operation {
   #pending = 0
   /** Why it fails, and the service it fails by, if it is one. */
   protected failure: { readonly cause: KeelsonError; readonly part: Part | undefined } | undefined
+  /** The orchestrator was running before this start. */
+  #ran = false
   #abortedWith: readonly unknown[] | undefined
 
   constructor(host: OperationHost, { kind, target, onFailure, timeout, signal }: StartRequest) {
@@ -83,10 +85,15 @@ export class StartOperation extends Operation {
 
   /** All of it is to run: what was shut is so no longer, and a stop under way is overtaken. */
   #reopen(): void {
+    this.#ran = this.host.running
     this.host.running = true
     for (const record of this.host.topology.records.values()) {
-      if (record.shut) record.wanted = false
-      record.shut = false
+      if (record.shut) {
+        record.wanted = false
+        record.withdrawn = 'shutdown'
+      }
+      record.shut = record.orderAll = false // the order of a shutdown ends with it
+      if (record.ending) this.host.reconciler.look(record)
     }
     for (const operation of [...this.host.shutdowns]) operation.overtake()
   }
@@ -128,7 +135,9 @@ export class StartOperation extends Operation {
       record.leastEpoch = record.epoch + 1
     this.claim(record, essential, isRoot)
     if (record.isLive) {
-      if (record.state === 'stopping' || record.ending) record.remembered = true
+      // What is completing is not run again, unless it is named.
+      if (record.ending || (record.state === 'stopping' && (named || record.fate !== 'completed')))
+        record.remembered = true
       if (named) record.failures = 0
       return
     }
@@ -151,6 +160,7 @@ export class StartOperation extends Operation {
     if (this.failure !== undefined) this.giveUp()
     else if (this.#pending === 0) {
       this.persist()
+      if (this.target === undefined) this.host.running = true
       this.end('done')
     }
   }
@@ -207,7 +217,7 @@ export class StartOperation extends Operation {
     const { reconciler } = this.host
     const withdrawn: Part[] = []
     reconciler.deadlines.disarm(this)
-    if (this.target === undefined) this.host.running = false
+    if (this.target === undefined) this.host.running = this.#ran
     for (const part of this.parts) {
       const { record } = part
       without(record.claims, part)
@@ -253,7 +263,7 @@ export class StartOperation extends Operation {
     }
     if (this.stage !== 'up') return
     if (!part.essential) {
-      without(part.record.claims, part)
+      if (!part.record.desired) without(part.record.claims, part)
       return
     }
     this.persist()

@@ -64,7 +64,7 @@ export class Topology {
     const subject = `service '${name}'`
     if (core.keeper === this.#host.keeper && this.records.get(name)?.core === core)
       throw new KeelsonError('SERVICE_DUPLICATE', `${subject} - is already registered here; register each service once`)
-    if (core.keeper !== undefined && !core.keeper.solo)
+    if (core.keeper !== undefined && !core.keeper.solo && !core.keeper.closed)
       throw new KeelsonError(
         'SERVICE_IN_USE',
         `${subject} - belongs to another orchestrator; unregister it there first`,
@@ -180,6 +180,7 @@ export class Topology {
     record.settings = settingsOf(core.declared.options, this.#shared, this.#host.defaults)
     core.keeper = this.#host.keeper
     core.told = record
+    core.updates = hasMethod(core.service, 'updateState')
     for (const edge of edges) this.#reset(edge)
     record.facts = record.factsNow
     for (const edge of record.dependents) this.#reset(edge)
@@ -259,6 +260,14 @@ export class Topology {
     const opens = edge.opens()
     if (opens !== edge.open) this.#neighbours().set(edge, opens, edge.to.lastSeq)
     this.#neighbours().settle(edge, edge.to.lastSeq)
+  }
+}
+
+function hasMethod(service: object, name: string): boolean {
+  try {
+    return typeof (service as { readonly [key: string]: unknown })[name] === 'function'
+  } catch {
+    return false // what cannot be read is not there
   }
 }
 

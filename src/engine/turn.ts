@@ -20,6 +20,9 @@ export interface TurnWork {
 const UNITS = 32
 const SLICE = 8
 
+/** Two turns with no more milliseconds between them are taken for parts of one task. */
+const GAP = 1
+
 /** Hooks that are entered together; they are the user's, and may take any time. */
 const HOOKS = 64
 
@@ -35,10 +38,12 @@ export class Turn {
   #paused = false
   /** The fixed point of the turn has not been reached. */
   #open = false
+  #faults: unknown[] = []
   #units = 0
   #lookAt = UNITS
-  #sliceBegan = 0
-  #awaitingTask = false
+  /** When the present measure began, and when the last turn ended. */
+  #began = Number.NEGATIVE_INFINITY
+  #endedAt = Number.NEGATIVE_INFINITY
 
   constructor(work: TurnWork, clock: Clock) {
     this.#work = work
@@ -69,12 +74,16 @@ export class Turn {
     this.#scheduled = false
     if (this.#running || this.#paused) return
     this.#running = true
+    // Only a task of the host lets time pass between two turns: what follows sooner shares one measure with the last.
+    if (this.#clock.now() - this.#endedAt > GAP) this.#measure()
     try {
       do this.#work.began()
       while (this.#slice())
     } finally {
       this.#running = false
+      this.#endedAt = this.#clock.now()
     }
+    if (this.#faults.length > 0) throw this.#faults.splice(0)[0]
   }
 
   /** Returns whether there is more to do now. */
@@ -82,7 +91,7 @@ export class Turn {
     if (!this.#open) {
       const inputs = this.#inputs
       this.#inputs = []
-      for (const input of inputs) input()
+      for (const input of inputs) this.#do(input)
       this.#units += inputs.length
       this.#open = true
     }
@@ -100,44 +109,52 @@ export class Turn {
     return this.#tired() ? this.#pause() : true
   }
 
-  /** Counts a unit of work; looks at the time now and then. Turns that no task separates share one measure. */
+  /** Counts a unit of work; looks at the time now and then. */
   #tired(): boolean {
     if (++this.#units < this.#lookAt) return false
     this.#lookAt = this.#units + UNITS
-    if (!this.#awaitingTask) {
-      this.#awaitingTask = true
-      this.#sliceBegan = this.#clock.now()
-      this.#clock.defer(this.#task)
-    }
-    return this.#clock.now() - this.#sliceBegan > SLICE
+    return this.#late()
+  }
+
+  /** Whether the host has been held long enough. */
+  #late(): boolean {
+    return this.#clock.now() - this.#began > SLICE
+  }
+
+  #measure(): void {
+    this.#began = this.#clock.now()
+    this.#units = 0
+    this.#lookAt = UNITS
   }
 
   #enter(): void {
     if (this.#hooks.length === 0) return
     const hooks = this.#hooks
     this.#hooks = []
-    for (const hook of hooks) hook()
+    for (const hook of hooks) this.#do(hook)
     this.#units += hooks.length
     this.#work.began() // they took their time
   }
 
-  /** Whether this slice has lasted long enough; a slice of few units is not measured. */
-  #late(): boolean {
-    return this.#units >= UNITS && (this.#tired() || this.#clock.now() - this.#sliceBegan > SLICE)
+  /** Nothing that goes wrong in one of them may cost another one its turn; it surfaces when the turn is over. */
+  #do(what: () => void): void {
+    try {
+      what()
+    } catch (error) {
+      this.#faults.push(error)
+    }
   }
 
   #pause(): false {
     this.#paused = true
+    this.#clock.defer(this.#task)
     return false
   }
 
   /** A new task of the host: a new measure. */
   readonly #task = (): void => {
-    this.#awaitingTask = false
-    this.#units = 0
-    this.#lookAt = UNITS
-    if (!this.#paused) return
     this.#paused = false
+    this.#measure()
     this.run()
   }
 }

@@ -109,7 +109,7 @@ export class Writer {
 
   #tellUpdater({ core, state, health, lastError }: Record): void {
     const service = core?.service as Partial<StateUpdater> | undefined
-    if (typeof service?.updateState === 'function')
+    if (core?.updates === true)
       this.#log.call(() => (service as StateUpdater).updateState(state, health, lastError), 'state')
   }
 }

@@ -298,4 +298,31 @@ describe('the chain', () => {
     expect(JSON.parse(JSON.stringify(explanation)).because).toHaveLength(99)
     expect(explanation.because.at(-1)).toMatchObject({ name: 's0', kind: 'hook' })
   })
+
+  it.each(['startService', 'restartService'] as const)(
+    'R42 R49 does not end at one that nobody wants: a %s in one breath with a replacement wants what the new one requires',
+    async (method) => {
+      const { app, clock } = world({ services: [service('a'), service('d')] })
+      const replaced = settled(app.replace(service('d', { dependsOn: ['a'] })))
+      const started = settled(app[method]('d'))
+      await clock.settle()
+      expect([replaced.status, app.explain('d').text]).toEqual(['fulfilled', 'd is running'])
+      expect([started.status, app.getServiceStatus('a').state]).toEqual(['fulfilled', 'running'])
+    },
+  )
+
+  it('R42 R49 nor after a replacement of one that waits', async () => {
+    const { app, clock } = world({
+      services: [
+        service('a', { autoStart: false }),
+        service('b', { start: { hangs: true } }),
+        service('d', { dependsOn: ['b'] }),
+      ],
+    })
+    settled(app.start({ onFailure: 'keep' }))
+    await clock.settle()
+    settled(app.replace(service('d', { dependsOn: ['a'] })))
+    await clock.settle()
+    expect([app.explain('d').text, app.explain('a').text]).toEqual(['d is running', 'a is running'])
+  })
 })

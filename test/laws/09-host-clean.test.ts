@@ -1,5 +1,5 @@
 /** §9, what is left after a stop: no timer, no listener, no abort listener (R46). Processes and memory: test/real/host.test.ts. */
-import { EventEmitter, getEventListeners } from 'node:events'
+import { type EventEmitter, getEventListeners } from 'node:events'
 import { Orchestrator } from 'keelson'
 import { VirtualClock } from 'keelson/testing'
 import { describe, expect, it } from 'vitest'

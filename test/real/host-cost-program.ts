@@ -56,7 +56,7 @@ async function costs(size: number): Promise<Record<string, number>> {
     start: (context) => {
       fail = context.fail
     },
-    restart: { initialBackoff: 10, jitter: 0 },
+    restart: { initialBackoff: 10, multiplier: 1, maxRetries: 0, jitter: 0 },
   })
   const app = new Orchestrator({
     clock,
