@@ -26,6 +26,9 @@ export interface HookTable {
   data(service: Service): unknown
 }
 
+/** Whom an abandoned hook holds up (R32), and how each is told that it has settled: where it ran, and where its service went. */
+export type HeldUp = Map<object, () => void>
+
 /** What a service says of itself. */
 export interface Declaration {
   readonly type: string
@@ -70,6 +73,8 @@ export class ServiceCore {
   told: Told = NEVER_STARTED
   changes: Subscribers<StateChange> | undefined = undefined
   statuses: Subscribers<StatusUpdate> | undefined = undefined
+  /** Its abandoned hooks that have not settled, each with the places that it holds up. */
+  readonly abandoned: Set<HeldUp> = new Set()
   /** Wants to be told every state that it enters (R36); looked at when it is registered. */
   updates = false
   /** Told when the deadline of a stop under way was shortened: milliseconds that are left. */

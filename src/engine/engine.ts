@@ -56,6 +56,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
         defaults: options.defaults,
         chained: options.chained,
         due: (record) => this.reconciler.due(record),
+        late: (record) => this.reconciler.late(record),
       },
       () => this.reconciler.neighbours,
     )
@@ -158,15 +159,22 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   #adopt(record: Record): void {
     const needed = record.dependents.some(({ from, spec }) => !spec.optional && from.desired)
     if (!record.settings.autoStart && !needed) return
+    record.wanted = true
+    this.reconciler.post(() => this.reconciler.look(record, record.lastSeq))
+    this.require(record)
+  }
+
+  /** Wants what `record` requires, as far as it is not up; clears nothing. */
+  require(record: Record): void {
     const raised = new Set([record])
     for (const each of raised) {
-      if (each.active && each.wanted) continue
-      each.wanted = true
+      if (each !== record) {
+        if (each.active && each.wanted) continue
+        each.wanted = true
+        this.reconciler.post(() => this.reconciler.look(each, record.lastSeq))
+      }
       for (const { to, spec } of each.deps) if (!spec.optional && to.core !== undefined && !to.removing) raised.add(to)
     }
-    this.reconciler.post(() => {
-      for (const each of raised) if (each.core !== undefined) this.reconciler.look(each, record.lastSeq)
-    })
   }
 
   unregister(name: string, cascade: boolean): Promise<void> {

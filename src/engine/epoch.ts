@@ -5,6 +5,7 @@
 import { KeelsonError } from '../errors.js'
 import { show } from '../kernel/validate.js'
 import type { HealthStatus, Logger, Resource, Service, StartContext } from '../service.js'
+import type { HeldUp } from './core.js'
 import { LazySignal } from './signal.js'
 
 /** Whose life it is. */
@@ -35,6 +36,8 @@ export class Epoch<Of extends Owner> implements StartContext, Reports {
   #owner: Of | undefined
   readonly #name: string
   readonly #host: EpochHost<Of>
+  /** Hooks of it that were abandoned, with whom they hold up. */
+  abandoned: Map<string, HeldUp> | undefined
   readonly #lazy: LazySignal = new LazySignal()
   #resources: Resource[] | undefined
 

@@ -5,6 +5,7 @@
 import { describe, type ErrorCode, KeelsonError } from '../errors.js'
 import { classOf } from '../kernel/restart.js'
 import type { Logger, StopContext, StopReason } from '../service.js'
+import type { HeldUp, ServiceCore } from './core.js'
 import type { Deadlines } from './deadlines.js'
 import { disposerOf, Epoch, type EpochHost, serviceLogger } from './epoch.js'
 import type { Permits } from './permits.js'
@@ -62,7 +63,7 @@ export class Life {
     const { core, current: epoch } = record
     if (core === undefined || epoch === undefined) return
     record.hookAt = this.#host.moment.now
-    const settled = (failed: boolean, error: unknown): void => this.#startSettled(record, epoch, failed, error)
+    const settled = (failed: boolean, error: unknown): void => this.#startSettled(record, core, epoch, failed, error)
     if (!this.#call(() => core.table.start(core.service, epoch), settled)) return
     record.startBy = record.hookAt + record.settings.startTimeout
     this.#host.deadlines.arm(record, record.startBy)
@@ -88,13 +89,15 @@ export class Life {
   }
 
   /** An abandoned hook has settled at last: what it holds of the next epoch is released, its result is dropped. */
-  #late(record: Record): void {
-    record.unsettled--
-    this.#host.look(record)
+  #late(core: ServiceCore, epoch: Epoch<Record>, hook: Hook): void {
+    const held = epoch.abandoned?.get(hook)
+    if (held === undefined) return
+    core.abandoned.delete(held)
+    for (const tell of held.values()) tell()
   }
 
-  #startSettled(record: Record, epoch: Epoch<Record>, failed: boolean, error: unknown): void {
-    if (record.current !== epoch || !record.startPending) return this.#late(record)
+  #startSettled(record: Record, core: ServiceCore, epoch: Epoch<Record>, failed: boolean, error: unknown): void {
+    if (record.current !== epoch || !record.startPending) return this.#late(core, epoch, 'onStart')
     record.startPending = false
     record.hookTook = this.#host.moment.now - record.hookAt
     this.#release(record)
@@ -125,15 +128,15 @@ export class Life {
         if (record.current === epoch && record.runPending)
           this.#call(
             () => core.table.run(core.service, epoch),
-            (failed, error) => this.#runSettled(record, epoch, failed, error),
+            (failed, error) => this.#runSettled(record, core, epoch, failed, error),
           )
       })
     }
     this.#host.started(record)
   }
 
-  #runSettled(record: Record, epoch: Epoch<Record>, failed: boolean, error: unknown): void {
-    if (record.current !== epoch || !record.runPending) return this.#late(record)
+  #runSettled(record: Record, core: ServiceCore, epoch: Epoch<Record>, failed: boolean, error: unknown): void {
+    if (record.current !== epoch || !record.runPending) return this.#late(core, epoch, 'onRun')
     record.runPending = false
     if (record.state === 'stopping') return this.#proceed(record)
     if (failed) this.fail(record, 'CRASHED', `onRun failed: ${describe(error)}`, error)
@@ -230,7 +233,7 @@ export class Life {
     record.closing = context
     const entered = this.#host.moment.now
     const settled = (failed: boolean, error: unknown): void => {
-      if (record.current !== epoch || !record.stopPending) return this.#late(record)
+      if (record.current !== epoch || !record.stopPending) return this.#late(core, epoch, 'onStop')
       record.stopPending = false
       if (record.fate === 'asked') record.hookTook = this.#host.moment.now - entered
       if (failed) this.#unclean(record, 'STOP_FAILED', `onStop failed: ${describe(error)}`, error)
@@ -336,6 +339,14 @@ export class Life {
 
   /** Gives up on a hook: it is fenced from now on, and holds up the next epoch until it settles. */
   #abandon(record: Record, hook: Hook): void {
+    const tell = (): void => {
+      record.unsettled--
+      this.#host.look(record)
+    }
+    const held: HeldUp = new Map([[record, tell]])
+    record.core?.abandoned.add(held)
+    const { current } = record
+    if (current !== undefined) current.abandoned = new Map(current.abandoned).set(hook, held)
     record.unsettled++
     record.unsettledBy = 0
     this.#unclean(record, 'STOP_TIMEOUT', `${hook} did not settle in time and was abandoned`)

@@ -21,6 +21,8 @@ export interface OperationHost {
   nextId(): number
   /** A mark that no record bears yet, for walks over the graph. */
   nextMark(): number
+  /** Wants what a service requires, for good. */
+  require(record: Record): void
   /** To be judged when everything has fallen into place. */
   touch(operation: Operation): void
   /** Its promise is to settle at the end of the turn. */

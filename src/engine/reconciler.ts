@@ -243,7 +243,10 @@ export class Reconciler implements LifeHost, TurnWork {
       record.ready = false
       if (record.core === undefined || record.isLive || !record.desired || !this.#rest.pursue(record)) return true
       if (this.permits.take(record)) this.#begin(record)
-      else this.#rest.queued(record)
+      else {
+        this.#rest.queued(record)
+        this.neighbours.refresh(record)
+      }
       return true
     }
     const next = this.permits.next()
@@ -342,6 +345,14 @@ export class Reconciler implements LifeHost, TurnWork {
     } catch (error) {
       failed(error)
     }
+  }
+
+  /** A hook that was abandoned in an earlier registration has settled. */
+  late(record: Record): void {
+    this.post(() => {
+      record.unsettled--
+      this.look(record)
+    })
   }
 
   /** The deadline of a service has passed. */

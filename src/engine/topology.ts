@@ -16,6 +16,8 @@ export interface TopologyHost {
   readonly defaults: Defaults
   readonly chained: boolean
   due(record: Record): void
+  /** A hook that was abandoned elsewhere has settled. */
+  late(record: Record): void
 }
 
 export class Topology {
@@ -105,22 +107,28 @@ export class Topology {
   exchange(record: Record, core: ServiceCore): void {
     const old = record.deps
     const edges = this.#edgesOf(core, record)
-    for (const edge of old) this.#unlink(edge)
+    for (const edge of old) {
+      // Its place in the order of registration stays what it was.
+      if (edge.implied && !edges.some(({ to }) => to === edge.to)) record.deps = append(record.deps, edge)
+      else this.#unlink(edge)
+    }
     record.core?.release()
     this.#install(record, core, edges)
+    if (record.state !== 'waiting') return
+    for (const edge of record.deps) if (!edge.open) this.#neighbours().time(edge)
   }
 
   /** Removes a record at rest; a name that is still depended on goes on as a missing one. */
   remove(record: Record): void {
-    const { name, dependents } = record
+    const { name } = record
     this.records.delete(name)
+    if (this.#host.chained) this.#relink(record)
+    const { dependents } = record
     for (const edge of record.deps) this.#unlink(edge)
     record.core?.release()
-    if (this.#host.chained) this.#relink(record)
     record.core = undefined
     record.deps = []
     record.dependents = []
-    if (this.#last === record) this.#last = [...this.records.values()].at(-1)
     const left = dependents.filter(
       (edge) => this.records.get(edge.from.name) === edge.from && edge.from.deps.includes(edge),
     )
@@ -161,18 +169,16 @@ export class Topology {
 
   /** `order: 'registration'`: who came after a removed one waits for who came before it. */
   #relink(record: Record): void {
-    const before = record.deps.find((edge) => edge.implied)
-    for (const edge of record.dependents) {
+    const before = record.deps.find((edge) => edge.implied)?.to
+    for (const edge of [...record.dependents]) {
       if (!edge.implied) continue
       const { from } = edge
       this.#unlink(edge)
       from.deps = from.deps.filter((e) => e !== edge)
-      if (!edge.open) from.unmet--
-      if (edge.stuck) from.stuck--
-      if (before !== undefined && !from.deps.some((e) => e.to === before.to))
-        this.#link(from, before.to, implied(before.to.name), true)
+      if (before !== undefined && !from.deps.some((e) => e.to === before))
+        this.#link(from, before, implied(before.name), true)
     }
-    record.dependents = record.dependents.filter((edge) => !edge.implied)
+    if (this.#last === record) this.#last = before ?? [...this.records.values()].at(-1)
   }
 
   #install(record: Record, core: ServiceCore, edges: readonly Edge[]): void {
@@ -180,6 +186,12 @@ export class Topology {
     record.settings = settingsOf(core.declared.options, this.#shared, this.#host.defaults)
     core.keeper = this.#host.keeper
     core.told = record
+    for (const held of core.abandoned) {
+      if (held.has(record)) continue
+      // A hook of an earlier registration: it holds this one up all the same (R32).
+      record.unsettled++
+      held.set(record, () => this.#host.late(record))
+    }
     core.updates = hasMethod(core.service, 'updateState')
     for (const edge of edges) this.#reset(edge)
     record.facts = record.factsNow

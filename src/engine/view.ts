@@ -170,11 +170,17 @@ export class View {
     return { name, state, kind: 'dependency', ...(lastError === undefined ? {} : { error: lastError }) }
   }
 
-  /** An orderly stop waits for these dependents. */
+  /** An orderly stop waits for these dependents; in a shutdown also for those beyond one that has no instance. */
   #heldBy(record: Record): Cause[] {
-    return record.dependents
-      .filter(({ from, spec }) => from.isLive && (record.orderAll || leans(spec)))
-      .map(({ from }) => ({ name: from.name, state: from.state, kind: 'stop' }))
+    const waits = new Set<Record>()
+    const above = new Set([record])
+    for (const each of above) {
+      for (const { from, spec } of each.dependents) {
+        if (from.isLive && (record.orderAll || leans(spec))) waits.add(from)
+        else if (record.orderAll) above.add(from)
+      }
+    }
+    return [...waits].map(({ name, state }) => ({ name, state, kind: 'stop' }))
   }
 
   #wall(at: number): number {

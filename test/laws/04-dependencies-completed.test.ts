@@ -156,6 +156,20 @@ describe('how long it has', () => {
     expect([s.hooks, s.state('after')]).toEqual([['0 job start'], 'waiting'])
   })
 
+  it('R11 a stop of the orchestrator ends it also while the job is still cleaning up after its end', async () => {
+    const s = stage({ job: { loop: true, down: 20 }, after })
+    s.watch(s.app.start())
+    await s.clock.settle()
+    s.the('job').end()
+    await s.clock.advance(5)
+    s.watch(s.app.stop())
+    await s.clock.advance(100)
+    s.forget()
+    s.watch(s.app.start())
+    await s.clock.advance(10)
+    expect([s.hooks, s.state('after')]).toEqual([['105 job start'], 'waiting'])
+  })
+
   it('R11 a stop by hand of what is at rest does not', async () => {
     const s = await ended()
     s.watch(s.app.stopService('job'))

@@ -145,6 +145,23 @@ describe('R49 what else is in flight', () => {
     },
   )
 
+  it('R32 R49 one that is put back never begins while a hook of its earlier epochs is unsettled', async () => {
+    const restart = { initialBackoff: 1, maxRetries: 0, jitter: 0 }
+    const x: Script = { up: 200, deaf: true, startTimeout: 100, stopTimeout: 40, abortGrace: 5, restart }
+    const s = stage({ x })
+    s.watch(s.app.start({ onFailure: 'keep' }))
+    await s.clock.advance(120)
+    const two = pair(s, { fails: 9 })
+    const done = s.watch(s.app.replace(two.service))
+    await s.clock.advance(2_000)
+    expect([done.state, s.app.registry.get('x') === two.old.service]).toEqual(['rejected', true])
+    // Each of its starts takes 200 ms and is abandoned before: no two of them overlap.
+    const starts = s.hooks.filter((line) => line.endsWith('x start')).map((line) => Number(line.split(' ')[0]))
+    expect(starts.length).toBeGreaterThan(4)
+    expect(starts.slice(1).filter((at, i) => at - (starts[i] ?? 0) < 200)).toEqual([])
+    two.old.fails = 0
+  })
+
   it('R49 a restart meanwhile is joined by one start of the new one, or follows it', async () => {
     const { s, two } = await inTheMiddle(5)
     const restart = s.watch(s.app.restartService('x'))

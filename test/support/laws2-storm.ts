@@ -30,7 +30,7 @@ const FOR_EVER = Number.POSITIVE_INFINITY
 /** In a wild storm one of them ends of itself, and others wait for that. */
 const JOB = 's1'
 
-export interface StormOptions {
+interface StormOptions {
   /** With hooks that ignore their signal, bounded waits, checks, a job, aborted and bounded calls, calls from inside. */
   readonly wild?: boolean
 }

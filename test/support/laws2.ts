@@ -38,7 +38,7 @@ export interface Script extends ServiceOptions {
 }
 
 /** What a puppet throws by itself. */
-export class Mishap extends Error {
+class Mishap extends Error {
   readonly code: string | undefined
   constructor(text: string, code?: string) {
     super(text)
