@@ -1,7 +1,7 @@
-import { defineConfig } from 'tsup'
+import type { Options } from 'tsup'
 
 /** One entry per door: the same list as `exports` in package.json (test/house/doors.test.ts compares). */
-export default defineConfig({
+const options: Options = {
   entry: { index: 'src/index.ts', 'main/index': 'src/main/index.ts', 'testing/index': 'src/testing/index.ts' },
   format: 'esm',
   target: 'node20',
@@ -11,4 +11,6 @@ export default defineConfig({
   treeshake: true,
   clean: true,
   removeNodeProtocol: false,
-})
+}
+
+export default options

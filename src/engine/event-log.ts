@@ -1,11 +1,11 @@
 // The one order of all events of an engine: numbers them, keeps the ring, queues them, delivers after the turn (R37-R41).
 // Builds no event that nobody listens to, yet counts it. Never calls a listener from where an event is made.
 
-import type { AnyEvent, EventMap, EventsOptions, EventType, OrchestratorEvent, Snapshot } from '../events.js'
+import type { AnyEvent, EventMap, EventsOptions, EventType, Snapshot } from '../events.js'
 import { COUNT, check, SIGNAL, THRESHOLD } from '../kernel/validate.js'
 import type { Logger, Unsubscribe } from '../service.js'
 import { EventStream } from './event-stream.js'
-import { isThenable, type OnListenerError, Subscribers } from './subscribers.js'
+import { isThenable, Subscribers } from './subscribers.js'
 
 /** What an event says beside what every event says. */
 export type EventBody<Type extends EventType> = Omit<EventMap[Type], 'type' | 'seq' | 'timestamp' | 'causedBy'>
@@ -168,5 +168,3 @@ export class EventLog {
     if (event !== 'listenerError') this.publish('listenerError', cause, { error, event })
   }
 }
-
-export type { OnListenerError, OrchestratorEvent }

@@ -13,7 +13,7 @@ export type Leave =
   | { readonly why: 'gave up'; readonly error: unknown }
 
 /** Whether the engine has a reason to stay up, looking at what is true now. */
-export function leave(engine: Engine): Leave | undefined {
+function leave(engine: Engine): Leave | undefined {
   if (engine.shutdowns.size > 0 || !engine.running)
     return { why: 'stopped', by: [...engine.shutdowns].map(({ promise }) => promise) }
   let completed = true

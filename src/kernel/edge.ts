@@ -35,7 +35,7 @@ const NEEDS: Readonly<Record<Condition, number>> = {
 }
 
 /** Whether the condition of an edge holds, given the facts of its target. */
-export function satisfied(edge: EdgeSpec, facts: number): boolean {
+function satisfied(edge: EdgeSpec, facts: number): boolean {
   return (facts & NEEDS[edge.condition]) !== 0
 }
 
@@ -104,7 +104,7 @@ function edge(subject: string, path: string, item: string | Dependency): EdgeSpe
 }
 
 /** An edge by a bare name. */
-export function named(name: string): EdgeSpec {
+function named(name: string): EdgeSpec {
   return Object.freeze({
     name,
     condition: 'healthy',

@@ -19,7 +19,7 @@ const CERTIFICATE = new Set(
 const MOST = 100
 
 /** The class of a failure, from codes and statuses along the chain of causes; message text is never searched. */
-export function classify(error: unknown): FailureClass {
+function classify(error: unknown): FailureClass {
   return search(error, new Set()) ?? 'transient'
 }
 

@@ -9,7 +9,7 @@ const words = (cell: string | undefined): string[] =>
   [...(cell ?? '').matchAll(/`(\w+)`/g)].map(([, word = '']) => word)
 
 /** The rows of the Markdown table that begins with this header, cell by cell. */
-export function rows(header: string): string[][] {
+function rows(header: string): string[][] {
   const lines = page.split('\n')
   const from = lines.findIndex((line) => line.startsWith(header))
   if (from < 0) throw new Error(`lifecycle.md has no table ${header}`)
