@@ -25,6 +25,7 @@ export class NestedService extends BaseService {
       healthCheck: { interval: 1_000, failureThreshold: 1, onUnhealthy: 'report', ...options.healthCheck },
     })
     this.#inner = inner
+    coreOf(this).nests = { keeper: inner, cores: () => inner.topology.cores() }
   }
 
   protected override async onStart(context: StartContext & Partial<Reports>): Promise<void> {

@@ -77,6 +77,8 @@ export class ServiceCore {
   readonly abandoned: Set<HeldUp> = new Set()
   /** Wants to be told every state that it enters (R36); looked at when it is registered. */
   updates = false
+  /** The engine of the orchestrator that it is, if it is one, and what is registered there (R36). */
+  nests: { readonly keeper: Keeper; readonly cores: () => Iterable<ServiceCore> } | undefined = undefined
   /** Told when the deadline of a stop under way was shortened: milliseconds that are left. */
   hurried: ((left: number) => void) | undefined = undefined
 

@@ -45,6 +45,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   #id = 0
   #mark = 0
   closed = false
+  #closing: Promise<void> | undefined
 
   constructor(options: EngineOptions) {
     this.shutdownTimeout = options.shutdownTimeout
@@ -86,7 +87,6 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   }
 
   #shutdown({ timeout = this.shutdownTimeout, signal }: CallOptions): Operation {
-    this.running = false
     const operation: Operation = new StopOperation(this, {
       kind: 'stop',
       target: undefined,
@@ -98,6 +98,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
         record.completed = false
       },
     })
+    this.running = false
     this.shutdowns.add(operation)
     this.ended()
     return operation
@@ -277,10 +278,10 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   }
 
   /** Stops, and refuses everything but reading from then on. */
-  async close(): Promise<void> {
-    if (this.closed) return
+  close(): Promise<void> {
     this.closed = true
-    await this.#shutdown({}).promise
+    this.#closing ??= this.#shutdown({}).promise.then(() => {})
+    return this.#closing
   }
 
   #single(kind: 'start' | 'restart', name: string, options: StartCall): Promise<OperationReport> {

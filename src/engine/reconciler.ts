@@ -260,7 +260,7 @@ export class Reconciler implements LifeHost, TurnWork {
     record.dueAt = record.delayedUntil = 0
     record.gaveUp = false
     record.failedWait = undefined
-    record.culprit = false
+    record.culprit = undefined
     record.hookCap = record.stopCap = Number.POSITIVE_INFINITY
     renew(record)
     this.neighbours.entered(record)

@@ -221,8 +221,8 @@ export class Record implements Timed, Owner {
   gaveUp = false
   /** The wait that was all that failed. */
   failedWait: Edge | undefined = undefined
-  /** Left `failed` when the operation that it failed is rolled back. */
-  culprit = false
+  /** Why it is left `failed` when the operation that it failed has been rolled back. */
+  culprit: KeelsonError | undefined = undefined
   /** The last ended epoch ended of itself without error. */
   completed = false
   failures = 0

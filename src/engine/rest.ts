@@ -73,8 +73,10 @@ export class Rest {
     if (reason === 'dependency' && record.desired) {
       this.#tools.writer.move(record, 'waiting', 'unknown', reason)
       this.#startWaiting(record)
-    } else if (record.culprit && !record.desired) this.giveUp(record, 'failed')
-    else this.#idle(record, reason)
+    } else if (record.culprit !== undefined && !record.desired) {
+      record.lastError = record.culprit
+      this.giveUp(record, 'failed')
+    } else this.#idle(record, reason)
   }
 
   /** At rest and not wanted again at once: `stopped`, or what that is called, with a whole budget. */
@@ -149,8 +151,10 @@ export class Rest {
     if (record.state === 'unknown' && !record.manual && !record.shut) return
     this.#clear(record)
     record.gaveUp = false
-    if (record.culprit && record.lastError !== undefined) this.giveUp(record, 'failed')
-    else {
+    if (record.culprit !== undefined) {
+      record.lastError = record.culprit
+      this.giveUp(record, 'failed')
+    } else {
       record.stopReason = reason
       this.#idle(record, reason)
     }

@@ -130,7 +130,8 @@ export class StartOperation extends Operation {
     const named = isRoot && this.target !== undefined
     if (named && !record.active) record.completed = false
     for (const part of [...record.stops]) part.driver.overtaken(part)
-    record.manual = record.shut = record.culprit = false
+    record.manual = record.shut = false
+    record.culprit = undefined
     if (named && this.kind === 'restart' && record.isLive && record.state !== 'stopping')
       record.leastEpoch = record.epoch + 1
     this.claim(record, essential, isRoot)
@@ -224,8 +225,7 @@ export class StartOperation extends Operation {
       if (record.desired) continue
       record.withdrawn = why
       if (why === 'rollback' && part === this.failure?.part) {
-        record.culprit = true
-        record.lastError ??= this.failure.cause
+        record.culprit = record.lastError ?? this.failure.cause
       }
       withdrawn.push(part)
       reconciler.look(record, this.beginSeq)
@@ -249,6 +249,7 @@ export class StartOperation extends Operation {
   protected persist(): void {
     for (const part of this.parts) {
       const { record } = part
+      if (!record.claims.includes(part)) continue // a stop took it
       without(record.claims, part)
       if (!record.manual && !record.shut) record.wanted = true
     }

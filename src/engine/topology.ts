@@ -64,6 +64,7 @@ export class Topology {
   admit(core: ServiceCore): void {
     const { name } = core
     const subject = `service '${name}'`
+    this.#refuseItself(core)
     if (core.keeper === this.#host.keeper && this.records.get(name)?.core === core)
       throw new KeelsonError('SERVICE_DUPLICATE', `${subject} - is already registered here; register each service once`)
     if (core.keeper !== undefined && !core.keeper.solo && !core.keeper.closed)
@@ -76,6 +77,24 @@ export class Topology {
     const { state } = core.service
     if (PHASE[state] !== 'idle')
       throw new KeelsonError('SERVICE_IN_USE', `${subject} - is ${state}; register it while it is at rest`)
+  }
+
+  /** What is registered, as cores. */
+  *cores(): Iterable<ServiceCore> {
+    for (const { core } of this.records.values()) if (core !== undefined) yield core
+  }
+
+  /** An orchestrator that is nested in itself, at whatever depth, would wait for itself for ever. */
+  #refuseItself(core: ServiceCore): void {
+    const inside = new Set([core])
+    for (const { nests } of inside) {
+      if (nests?.keeper === this.#host.keeper)
+        throw new KeelsonError(
+          'DEPENDENCY_CYCLE',
+          `service '${core.name}' - is this orchestrator itself, or holds it; nest orchestrators like a tree`,
+        )
+      for (const each of nests?.cores() ?? []) inside.add(each)
+    }
   }
 
   /** Adds a service that was admitted. `DEPENDENCY_CYCLE` and `CONFIG_INVALID` leave everything as it was. */
@@ -106,12 +125,12 @@ export class Topology {
   /** Puts `core` in the place of the service of `record`, which is at rest. */
   exchange(record: Record, core: ServiceCore): void {
     const old = record.deps
+    const before = this.#before(record)
     const edges = this.#edgesOf(core, record)
-    for (const edge of old) {
-      // Its place in the order of registration stays what it was.
-      if (edge.implied && !edges.some(({ to }) => to === edge.to)) record.deps = append(record.deps, edge)
-      else this.#unlink(edge)
-    }
+    for (const edge of old) this.#unlink(edge)
+    // Its place in the order of registration stays what it was.
+    if (before !== undefined && !edges.some(({ to }) => to === before))
+      this.#link(record, before, implied(before.name), true)
     record.core?.release()
     this.#install(record, core, edges)
     if (record.state !== 'waiting') return
@@ -121,8 +140,9 @@ export class Topology {
   /** Removes a record at rest; a name that is still depended on goes on as a missing one. */
   remove(record: Record): void {
     const { name } = record
+    const before = this.#before(record)
     this.records.delete(name)
-    if (this.#host.chained) this.#relink(record)
+    if (this.#host.chained) this.#relink(record, before)
     const { dependents } = record
     for (const edge of record.deps) this.#unlink(edge)
     record.core?.release()
@@ -168,8 +188,7 @@ export class Topology {
   }
 
   /** `order: 'registration'`: who came after a removed one waits for who came before it. */
-  #relink(record: Record): void {
-    const before = record.deps.find((edge) => edge.implied)?.to
+  #relink(record: Record, before: Record | undefined): void {
     for (const edge of [...record.dependents]) {
       if (!edge.implied) continue
       const { from } = edge
@@ -178,7 +197,20 @@ export class Topology {
       if (before !== undefined && !from.deps.some((e) => e.to === before))
         this.#link(from, before, implied(before.name), true)
     }
-    if (this.#last === record) this.#last = before ?? [...this.records.values()].at(-1)
+    if (this.#last === record) this.#last = before
+  }
+
+  /** `order: 'registration'`: who was registered before `record`; mostly its implied edge tells. */
+  #before(record: Record): Record | undefined {
+    if (!this.#host.chained) return undefined
+    const told = record.deps.find((edge) => edge.implied)?.to
+    if (told !== undefined) return told
+    let before: Record | undefined
+    for (const each of this.records.values()) {
+      if (each === record) return before
+      before = each
+    }
+    return undefined
   }
 
   #install(record: Record, core: ServiceCore, edges: readonly Edge[]): void {

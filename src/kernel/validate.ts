@@ -59,7 +59,11 @@ export const OBJECT: Kind = {
 export const LIST: Kind = { says: 'an array', takes: Array.isArray }
 export const SIGNAL: Kind = {
   says: 'an AbortSignal',
-  takes: (v) => OBJECT.takes(v) && typeof (v as AbortSignal).aborted === 'boolean',
+  takes: (v) =>
+    OBJECT.takes(v) &&
+    typeof (v as AbortSignal).aborted === 'boolean' &&
+    typeof (v as AbortSignal).addEventListener === 'function' &&
+    typeof (v as AbortSignal).removeEventListener === 'function',
 }
 export const oneOf = (...words: readonly string[]): Kind => ({
   says: words.map((w) => `'${w}'`).join(' or '),
