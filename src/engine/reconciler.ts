@@ -241,10 +241,12 @@ export class Reconciler implements LifeHost, TurnWork {
       this.#sorted = true
       const record = this.#ready.pop() as Record
       record.ready = false
-      if (record.core === undefined || record.isLive || !record.desired || !this.#rest.pursue(record)) return true
-      if (this.permits.take(record)) this.#begin(record)
+      if (record.core === undefined || record.isLive || !record.desired) return true
+      // What it waited for may have gone since it was looked at.
+      const able = this.#rest.pursue(record)
+      if (able && this.permits.take(record)) this.#begin(record)
       else {
-        this.#rest.queued(record)
+        if (able) this.#rest.queued(record)
         this.neighbours.refresh(record)
       }
       return true

@@ -224,6 +224,25 @@ describe('the graph', () => {
     expect(app.getServiceStatus('y').state).toBe('waiting')
   })
 
+  it('R7 one that was about to start when its dependency went is waiting, and has not settled', async () => {
+    const db = service('db', { stop: { takes: 100 } })
+    const job = service('job', { dependsOn: ['db'], restart: { policy: 'never' } })
+    const { app, clock } = world({ services: [db, job] })
+    settled(app.start())
+    await clock.settle()
+    job.crash()
+    await clock.settle()
+    settled(app.startService('job'))
+    settled(app.stopService('db'))
+    await clock.settle()
+    expect(app.getServiceStatus('job').state).toBe('waiting')
+    await app.register(service('side', { dependsOn: [{ name: 'job', optional: true }] }))
+    await clock.advance(50)
+    expect(app.getServiceStatus('side').state).toBe('waiting')
+    await clock.advance(50)
+    expect(app.getServiceStatus('side').state).toBe('running')
+  })
+
   it('R4 a culprit that recovers while it is rolled back is left failed with its error', async () => {
     let health: 'healthy' | 'unhealthy' = 'unhealthy'
     const options = { healthCheck: { interval: 10, failureThreshold: 1, onUnhealthy: 'report' } } as const
