@@ -5,7 +5,7 @@ import type { AnyEvent, EventMap, EventsOptions, EventType, Snapshot } from '../
 import { COUNT, check, SIGNAL, THRESHOLD } from '../kernel/validate.js'
 import type { Logger, Unsubscribe } from '../service.js'
 import { EventStream } from './event-stream.js'
-import { isThenable, Subscribers } from './subscribers.js'
+import { isThenable, Subscribers, unsubscribe } from './subscribers.js'
 
 /** What an event says beside what every event says. */
 export type EventBody<Type extends EventType> = Omit<EventMap[Type], 'type' | 'seq' | 'timestamp' | 'causedBy'>
@@ -125,13 +125,12 @@ export class EventLog {
     const end = subscribers.add(listener as (event: AnyEvent) => unknown, this.seq)
     this.#audience++
     let open = true
-    const leave = (): void => {
+    return unsubscribe(() => {
       if (!open) return
       open = false
       end()
       this.#leave()
-    }
-    return Object.assign(leave, { [Symbol.dispose]: leave }) as Unsubscribe
+    })
   }
 
   stream(options: EventsOptions): EventStream {

@@ -1,7 +1,7 @@
 // Exchanging a service for another of the same name (R49): stop the old one, swap at rest, start the new one.
 // If that start fails the old one is put back and started again, by the very same way.
 
-import { KeelsonError } from '../errors.js'
+import type { KeelsonError } from '../errors.js'
 import type { ServiceCore } from './core.js'
 import type { OperationHost } from './operation.js'
 import { type Exchanging, Part, type Record } from './record.js'
@@ -53,10 +53,7 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
       if (optional) return []
       const record = this.host.topology.get(name)
       if (record !== undefined && !record.removing) return [record]
-      throw new KeelsonError(
-        'DEPENDENCY_MISSING',
-        `service '${this.#record.name}' - requires '${name}', which is not registered${this.host.topology.hint(name)}`,
-      )
+      throw this.host.topology.missing(this.#record.name, name)
     })
   }
 

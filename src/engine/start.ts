@@ -113,10 +113,7 @@ export class StartOperation extends Operation {
       for (const { to, spec } of record.deps) {
         if (spec.optional || to.mark === mark) continue
         if (to.core === undefined || to.removing) {
-          throw new KeelsonError(
-            'DEPENDENCY_MISSING',
-            `service '${record.name}' - requires '${to.name}', which is not registered${this.host.topology.hint(to.name)}`,
-          )
+          throw this.host.topology.missing(record.name, to.name)
         }
         if (to.active && !to.ending && to.wanted && to.desired) continue // up
         to.mark = mark

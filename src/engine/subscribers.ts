@@ -41,7 +41,7 @@ export class Subscribers<Item> {
 }
 
 /** A function that ends a subscription, also by `using`. */
-function unsubscribe(end: () => void): Unsubscribe {
+export function unsubscribe(end: () => void): Unsubscribe {
   return Object.assign(end, { [Symbol.dispose ?? Symbol.for('Symbol.dispose')]: end }) as Unsubscribe
 }
 

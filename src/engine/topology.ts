@@ -47,7 +47,7 @@ export class Topology {
   find(name: string): Record {
     const record = this.records.get(name)
     if (record !== undefined && !record.removing) return record
-    const hint = typeof name === 'string' ? this.hint(name) : ''
+    const hint = typeof name === 'string' ? this.#hint(name) : ''
     throw new KeelsonError(
       'SERVICE_NOT_FOUND',
       `service ${show(name)} - is ${record === undefined ? 'not registered' : 'being unregistered'}${hint}`,
@@ -55,9 +55,17 @@ export class Topology {
   }
 
   /** `; did you mean 'x'?`, or what else to do about a missing name. */
-  hint(name: string): string {
+  #hint(name: string): string {
     const near = nearest(name, this.records.keys())
     return near === undefined ? '; register it first' : `; did you mean '${near}'?`
+  }
+
+  /** What is wrong with a service that requires a name which nobody has registered (R10). */
+  missing(dependent: string, name: string): KeelsonError {
+    return new KeelsonError(
+      'DEPENDENCY_MISSING',
+      `service '${dependent}' - requires '${name}', which is not registered${this.#hint(name)}`,
+    )
   }
 
   /** Whether `core` can be registered here; throws what is against it, and changes nothing. */
