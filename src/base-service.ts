@@ -84,12 +84,12 @@ export abstract class ManagedService implements Service {
 
   /** Its free-form kind. */
   get type(): string {
-    return this.#core.declared.type
+    return this.#core.type
   }
 
   /** What it depends on, every field filled in. */
   get dependencies(): readonly Dependency[] {
-    return this.#core.declared.edges
+    return this.#core.edges
   }
 
   /** Where it is now. */

@@ -2,6 +2,7 @@
 // roll-up is its health.
 
 import { BaseService } from './base-service.js'
+import type { Nest } from './engine/core.js'
 import type { Engine } from './engine/engine.js'
 import type { Reports } from './engine/epoch.js'
 import { coreOf } from './engine/foreign.js'
@@ -15,6 +16,7 @@ const MARGIN = 50
 
 export class NestedService extends BaseService {
   readonly #inner: Engine
+  readonly #nest: Nest
 
   constructor(name: string, inner: Engine, options: ServiceOptions) {
     super(name, {
@@ -25,15 +27,16 @@ export class NestedService extends BaseService {
       healthCheck: { interval: 1_000, failureThreshold: 1, onUnhealthy: 'report', ...options.healthCheck },
     })
     this.#inner = inner
-    coreOf(this).nests = { keeper: inner, cores: () => inner.topology.cores() }
+    this.#nest = { keeper: inner, cores: () => inner.topology.cores(), hurried: undefined }
+    coreOf(this).nests = this.#nest
   }
 
   protected override async onStart(context: StartContext & Partial<Reports>): Promise<void> {
     const { signal, own } = context
-    const core = coreOf(this)
-    core.hurried = (left) => void this.#stop(left).catch(() => {})
+    const nest = this.#nest
+    nest.hurried = (left) => void this.#stop(left).catch(() => {})
     own(() => {
-      core.hurried = undefined
+      nest.hurried = undefined
     })
     let asked = false
     const tell = (): void => {

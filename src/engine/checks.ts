@@ -13,14 +13,15 @@ import type { Clock, Random } from './ports.js'
 import type { Record } from './record.js'
 import { LazySignal } from './signal.js'
 import { isThenable } from './subscribers.js'
+import type { Enter, Post } from './turn.js'
 
 export interface ChecksHost {
   readonly clock: Clock
   readonly random: Random
   readonly limit: number
   readonly deadlines: Deadlines
-  post(input: () => void): void
-  enter(hook: () => void): void
+  readonly post: Post
+  readonly enter: Enter
   /** The verdict on an active service has changed; `thrown` is what the last check failed with, if it threw. */
   judged(record: Record, health: HealthStatus, thrown: readonly [] | readonly [unknown]): void
 }
@@ -78,12 +79,7 @@ export class Checks {
     check.free = undefined
     const { context } = check
     check.context = undefined
-    if (context !== undefined)
-      this.#host.enter(() =>
-        context.abort(
-          () => new KeelsonError('CANCELLED', `service '${check.record.name}' - the time of its check is over`),
-        ),
-      )
+    if (context !== undefined) this.#host.enter(() => context.abort())
   }
 
   #due(check: Check): void {
@@ -119,7 +115,7 @@ export class Checks {
     check.inFlight = true
     check.void = check.hung = false
     check.began = this.#host.clock.now()
-    const context = new Checking(current.epoch)
+    const context = new Checking(current.epoch, check.record.name)
     check.context = context
     const settled = (answer: unknown, ...thrown: Thrown): void =>
       this.#host.post(() => this.#settled(check, answer, thrown))
@@ -197,20 +193,22 @@ class Check implements Timed {
 }
 
 /** What one check is given; its signal is made when it is asked for. */
-class Checking implements CheckContext {
+class Checking extends LazySignal implements CheckContext {
   readonly epoch: number
-  readonly #lazy: LazySignal = new LazySignal()
+  readonly #name: string
 
-  constructor(epoch: number) {
+  constructor(epoch: number, name: string) {
+    super()
     this.epoch = epoch
+    this.#name = name
   }
 
-  get signal(): AbortSignal {
-    return this.#lazy.signal
+  override abort(): void {
+    super.abort()
   }
 
-  abort(reason: () => unknown): void {
-    this.#lazy.abort(reason)
+  protected override why(): unknown {
+    return new KeelsonError('CANCELLED', `service '${this.#name}' - the time of its check is over`)
   }
 }
 

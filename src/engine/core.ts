@@ -26,8 +26,13 @@ export interface HookTable {
   data(service: Service): unknown
 }
 
-/** Whom an abandoned hook holds up (R32), and how each is told that it has settled: where it ran, and where its service went. */
-export type HeldUp = Map<object, () => void>
+/** A hook that was given up on and has not settled. */
+export interface Abandoned {
+  readonly core: ServiceCore
+  readonly hook: string
+  /** Whom it holds up (R32), and how each is told that it has settled: where it ran, and where its service went. */
+  readonly held: Map<object, () => void>
+}
 
 /** What a service says of itself. */
 export interface Declaration {
@@ -36,6 +41,15 @@ export interface Declaration {
   readonly edges: readonly EdgeSpec[]
   readonly runs: boolean
   readonly checks: boolean
+}
+
+/** What a service that is an orchestrator itself offers to the one that holds it (R36). */
+export interface Nest {
+  /** Its engine, and what is registered there. */
+  readonly keeper: Keeper
+  readonly cores: () => Iterable<ServiceCore>
+  /** Told when the deadline of a stop under way was shortened: milliseconds that are left. */
+  hurried: ((left: number) => void) | undefined
 }
 
 /** Who drives a registered service: its own `start`, `stop` and `restart` go there. */
@@ -66,27 +80,33 @@ export class ServiceCore {
   /** As it was when it was declared: a name does not change. */
   readonly name: string
   readonly table: HookTable
-  readonly declared: Declaration
+  readonly type: string
+  readonly options: ServiceOptions
+  readonly edges: readonly EdgeSpec[]
+  readonly runs: boolean
+  readonly checks: boolean
   /** Who keeps it; `undefined` while it is registered nowhere. */
   keeper: Keeper | undefined = undefined
   /** What it tells: its record while it is registered, else what it was when it left. */
   told: Told = NEVER_STARTED
   changes: Subscribers<StateChange> | undefined = undefined
   statuses: Subscribers<StatusUpdate> | undefined = undefined
-  /** Its abandoned hooks that have not settled, each with the places that it holds up. */
-  readonly abandoned: Set<HeldUp> = new Set()
+  /** Its abandoned hooks that have not settled. */
+  abandoned: Set<Abandoned> | undefined = undefined
   /** Wants to be told every state that it enters (R36); looked at when it is registered. */
   updates = false
-  /** The engine of the orchestrator that it is, if it is one, and what is registered there (R36). */
-  nests: { readonly keeper: Keeper; readonly cores: () => Iterable<ServiceCore> } | undefined = undefined
-  /** Told when the deadline of a stop under way was shortened: milliseconds that are left. */
-  hurried: ((left: number) => void) | undefined = undefined
+  /** The orchestrator that it is, if it is one. */
+  nests: Nest | undefined = undefined
 
   constructor(service: Service, name: string, table: HookTable, declared: Declaration) {
     this.service = service
     this.name = name
     this.table = table
-    this.declared = declared
+    this.type = declared.type
+    this.options = declared.options
+    this.edges = declared.edges
+    this.runs = declared.runs
+    this.checks = declared.checks
   }
 
   /** Leaves its keeper; what it told last stays readable. */

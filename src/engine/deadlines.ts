@@ -9,7 +9,12 @@ export interface Timed {
   bucket: Bucket | undefined
   slot: number
   /** Called once when the deadline has passed; may arm again. */
-  due(): void
+  due(host: DueHost): void
+}
+
+/** Who is told by those that cannot keep whom to tell: a service has no room for it. */
+export interface DueHost {
+  due(item: Timed): void
 }
 
 /** All that falls due in one millisecond. */
@@ -20,6 +25,7 @@ export interface Bucket {
 
 export class Deadlines {
   readonly #clock: Clock
+  readonly #host: DueHost
   readonly #onDue: () => void
   readonly #buckets = new Map<number, Bucket>()
   readonly #heap: Bucket[] = []
@@ -31,7 +37,8 @@ export class Deadlines {
   #firing = false
 
   /** `onDue` is called once after everything that fell due together has been told. */
-  constructor(clock: Clock, onDue: () => void) {
+  constructor(clock: Clock, host: DueHost, onDue: () => void) {
+    this.#host = host
     this.#clock = clock
     this.#onDue = onDue
   }
@@ -134,7 +141,7 @@ export class Deadlines {
         item.bucket = undefined
         this.#count--
         told = true
-        item.due()
+        item.due(this.#host)
       }
     }
     this.#firing = false

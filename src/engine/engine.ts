@@ -10,7 +10,7 @@ import type { EventStream } from './event-stream.js'
 import { coreOf } from './foreign.js'
 import type { Operation, OperationHost } from './operation.js'
 import { type OperationsHost, type Ports, Reconciler } from './reconciler.js'
-import type { Record } from './record.js'
+import { Down, type Record } from './record.js'
 import { ReplaceOperation } from './replace.js'
 import { type OnFailure, StartOperation } from './start.js'
 import { StopOperation } from './stop.js'
@@ -56,7 +56,6 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
         keeper: this,
         defaults: options.defaults,
         chained: options.chained,
-        due: (record) => this.reconciler.due(record),
         late: (record) => this.reconciler.late(record),
       },
       () => this.reconciler.neighbours,
@@ -94,7 +93,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
       signal,
       targets: () => [...this.topology.records.values()],
       mark: (record) => {
-        record.shut = true
+        record.down |= Down.shut
         record.completed = false
       },
     })
@@ -116,7 +115,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
           signal: options.signal,
           targets: () => [record],
           mark: (target) => {
-            target.manual = true
+            target.down |= Down.manual
           },
         })
       },
@@ -148,7 +147,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     const record = this.topology.add(core)
     const { log, moment } = this.reconciler
     moment.refresh()
-    record.since = moment.wall
+    record.changed = moment.instant
     const operation = { operation: 'register', target: record.name, id: ++this.#id } as const
     const begin = log.publish('operation', 0, { ...operation, phase: 'begin' })
     record.lastSeq = log.publish('registered', begin, who(record))
@@ -184,7 +183,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
       () => {
         const record = this.topology.find(name)
         const all = this.#removal(record, cascade)
-        for (const each of all) each.removing = true
+        for (const each of all) each.down |= Down.removing
         const operation: StopOperation = new StopOperation(this, {
           kind: 'unregister',
           target: name,
@@ -213,7 +212,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
         'SERVICE_IN_USE',
         `service '${name}' - is ${record.state}${record.desired ? ' and wanted up' : ''}; stop it first, or use the orchestrator's unregister()`,
       )
-    record.removing = true
+    record.down |= Down.removing
     this.#remove(record, record.lastSeq)
   }
 
@@ -233,7 +232,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     const { log, deadlines } = this.reconciler
     if (this.topology.get(record.name) !== record) return
     deadlines.disarm(record)
-    record.ticket = 0
+    record.resume()
     log.publish('unregistered', cause, who(record))
     this.topology.remove(record)
   }
@@ -260,10 +259,10 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
         )
       if (record.exchanging !== undefined)
         throw new KeelsonError('SERVICE_IN_USE', `${subject} - is being replaced; wait for that first`)
-      if ((core.declared.options.remote ?? false) !== record.settings.remote)
+      if ((core.options.remote ?? false) !== record.settings.remote)
         throw new KeelsonError(
           'CONFIG_INVALID',
-          `${subject}: remote is ${core.declared.options.remote ?? false}; a replacement cannot change it, unregister and register instead`,
+          `${subject}: remote is ${core.options.remote ?? false}; a replacement cannot change it, unregister and register instead`,
         )
       this.topology.fits(record, core)
       const { timeout = Number.POSITIVE_INFINITY, signal } = options

@@ -4,8 +4,9 @@
 
 import { KeelsonError } from '../errors.js'
 import { show } from '../kernel/validate.js'
-import type { HealthStatus, Logger, Resource, Service, StartContext } from '../service.js'
-import type { HeldUp } from './core.js'
+import type { HealthStatus, Logger, Resource, Service, StartContext, StopReason } from '../service.js'
+import type { Abandoned } from './core.js'
+import type { Instant } from './ports.js'
 import { LazySignal } from './signal.js'
 
 /** Whose life it is. */
@@ -30,26 +31,26 @@ export interface Reports {
   report(health: HealthStatus): void
 }
 
-export class Epoch<Of extends Owner> implements StartContext, Reports {
+export class Epoch<Of extends Owner> extends LazySignal implements StartContext, Reports {
   readonly epoch: number
+  readonly began: Instant
   /** The owner, until the epoch is over: a hook that keeps its context must not keep the service's whole graph. */
   #owner: Of | undefined
   readonly #name: string
   readonly #host: EpochHost<Of>
-  /** Hooks of it that were abandoned, with whom they hold up. */
-  abandoned: Map<string, HeldUp> | undefined
-  readonly #lazy: LazySignal = new LazySignal()
+  /** What ended it: an error, or a decision of somebody. */
+  #end: KeelsonError | StopReason | undefined
+  /** Hooks of it that were abandoned. */
+  #abandoned: Abandoned[] | undefined
   #resources: Resource[] | undefined
 
-  constructor(owner: Of, epoch: number, host: EpochHost<Of>) {
+  constructor(owner: Of, epoch: number, began: Instant, host: EpochHost<Of>) {
+    super()
+    this.began = began
     this.#owner = owner
     this.epoch = epoch
     this.#name = owner.name
     this.#host = host
-  }
-
-  get signal(): AbortSignal {
-    return this.#lazy.signal
   }
 
   // Getters that give bound functions, since hooks destructure their context.
@@ -101,8 +102,33 @@ export class Epoch<Of extends Owner> implements StartContext, Reports {
     }
   }
 
-  abort(reason: () => unknown): void {
-    this.#lazy.abort(reason)
+  /** Whose it is; `undefined` once it is over. */
+  get owner(): Of | undefined {
+    return this.#owner
+  }
+
+  /** It ends. Aborting a signal that somebody has seen runs code of theirs, so that is for `enter`. */
+  end(why: KeelsonError | StopReason | undefined, enter: (hook: () => void) => void): void {
+    this.#end = why
+    if (this.seen) enter(() => this.abort())
+    else this.abort()
+  }
+
+  /** A hook of it has been given up on. */
+  abandon(hook: Abandoned): void {
+    if (this.#abandoned === undefined) this.#abandoned = [hook]
+    else this.#abandoned.push(hook)
+  }
+
+  /** What was abandoned of this name. */
+  abandoned(hook: string): Abandoned | undefined {
+    return this.#abandoned?.find((each) => each.hook === hook)
+  }
+
+  protected override why(): unknown {
+    const why = this.#end
+    if (typeof why !== 'string') return why
+    return new KeelsonError('CANCELLED', `service '${this.#name}' - epoch ${this.epoch} ends (${why})`)
   }
 
   /** Takes the resource that was owned last. */

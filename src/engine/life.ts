@@ -5,7 +5,7 @@
 import { describe, type ErrorCode, KeelsonError } from '../errors.js'
 import { classOf } from '../kernel/restart.js'
 import type { Logger, StopContext, StopReason } from '../service.js'
-import type { HeldUp, ServiceCore } from './core.js'
+import type { Abandoned, ServiceCore } from './core.js'
 import type { Deadlines } from './deadlines.js'
 import { disposerOf, Epoch, type EpochHost, serviceLogger } from './epoch.js'
 import type { Permits } from './permits.js'
@@ -13,6 +13,7 @@ import type { Moment } from './ports.js'
 import type { Fate, Record } from './record.js'
 import { LazySignal } from './signal.js'
 import { isThenable } from './subscribers.js'
+import type { Enter, Post } from './turn.js'
 import type { Writer } from './writer.js'
 
 /** What a life asks of the reconciler. */
@@ -21,10 +22,8 @@ export interface LifeHost extends EpochHost<Record> {
   readonly deadlines: Deadlines
   readonly permits: Permits
   readonly writer: Writer
-  /** An input for the next turn. */
-  post(input: () => void): void
-  /** User code, to be entered at the end of this slice. */
-  enter(hook: () => void): void
+  readonly post: Post
+  readonly enter: Enter
   /** The service became active. */
   started(record: Record): void
   /** The service is leaving its active phase; `clean` if it ended of itself. */
@@ -37,8 +36,14 @@ export interface LifeHost extends EpochHost<Record> {
   look(record: Record): void
 }
 
-type Hook = 'onStart' | 'onRun' | 'onStop' | 'a disposer'
+/** What a hook threw or rejected with, if it did. */
+type Thrown = readonly [] | readonly [unknown]
 
+const NOTHING: Thrown = []
+
+type Settled = (epoch: Epoch<Record>, thrown: Thrown) => void
+
+// What is entered or posted once per epoch is a method that is given the epoch, and no closure: these are hot.
 export class Life {
   readonly #host: LifeHost
 
@@ -49,73 +54,77 @@ export class Life {
   /** Begins a new epoch; its permits must have been taken. */
   begin(record: Record): void {
     record.epoch++
-    record.current = new Epoch(record, record.epoch, this.#host)
-    record.stopReason = undefined
-    record.fate = 'asked'
-    record.ending = record.orderAll = record.lost = record.fulfilled = record.remembered = record.rushed = false
-    record.hookTook = -1
-    record.startPending = true
+    record.current = new Epoch(record, record.epoch, this.#host.moment.instant, this.#host)
+    record.stopReason = record.stop = undefined
+    record.ending = record.lost = record.fulfilled = record.remembered = false
+    record.inFlight = 'onStart'
     this.#host.writer.move(record, 'starting', 'unknown')
-    this.#host.enter(() => this.#enterStart(record))
+    this.#host.enter(this.#enterStart, record.current)
   }
 
-  #enterStart(record: Record): void {
-    const { core, current: epoch } = record
-    if (core === undefined || epoch === undefined) return
-    record.hookAt = this.#host.moment.now
-    const settled = (failed: boolean, error: unknown): void => this.#startSettled(record, core, epoch, failed, error)
-    if (!this.#call(() => core.table.start(core.service, epoch), settled)) return
-    record.startBy = record.hookAt + record.settings.startTimeout
-    this.#host.deadlines.arm(record, record.startBy)
+  readonly #enterStart = (epoch: Epoch<Record>): void => {
+    const record = epoch.owner
+    const core = record?.core
+    if (record === undefined || core === undefined) return
+    if (!this.#call('start', core, epoch, epoch, this.#startSettled)) return
+    this.#host.deadlines.arm(record, this.#host.moment.now + record.settings.startTimeout)
   }
 
   /** Calls a hook; a plain value settles it without a promise. Returns whether it is still in flight. */
-  #call(hook: () => unknown, settled: (failed: boolean, error: unknown) => void): boolean {
+  #call(
+    hook: 'start' | 'run' | 'stop',
+    core: ServiceCore,
+    context: Epoch<Record> | Closing,
+    epoch: Epoch<Record>,
+    settled: Settled,
+  ): boolean {
     try {
-      const answer = hook()
+      const answer = core.table[hook](core.service, context as never)
       if (isThenable(answer)) {
-        // Whatever it is, it settles once.
-        Promise.resolve(answer).then(
-          () => this.#host.post(() => settled(false, undefined)),
-          (error: unknown) => this.#host.post(() => settled(true, error)),
-        )
+        this.#wait(answer, epoch, settled)
         return true
       }
-      this.#host.post(() => settled(false, undefined))
+      this.#host.post(settled, epoch, NOTHING)
     } catch (error) {
-      this.#host.post(() => settled(true, error))
+      this.#host.post(settled, epoch, [error])
     }
     return false
   }
 
+  #wait(answer: PromiseLike<unknown>, epoch: Epoch<Record>, settled: Settled): void {
+    // Whatever it is, it settles once.
+    Promise.resolve(answer).then(
+      () => this.#host.post(settled, epoch, NOTHING),
+      (error: unknown) => this.#host.post(settled, epoch, [error]),
+    )
+  }
+
   /** An abandoned hook has settled at last: what it holds of the next epoch is released, its result is dropped. */
-  #late(core: ServiceCore, epoch: Epoch<Record>, hook: Hook): void {
-    const held = epoch.abandoned?.get(hook)
-    if (held === undefined) return
-    core.abandoned.delete(held)
-    for (const tell of held.values()) tell()
+  #late(epoch: Epoch<Record>, hook: string): void {
+    const abandoned = epoch.abandoned(hook)
+    if (abandoned === undefined) return
+    abandoned.core.abandoned?.delete(abandoned)
+    for (const tell of abandoned.held.values()) tell()
   }
 
-  #startSettled(record: Record, core: ServiceCore, epoch: Epoch<Record>, failed: boolean, error: unknown): void {
-    if (record.current !== epoch || !record.startPending) return this.#late(core, epoch, 'onStart')
-    record.startPending = false
-    record.hookTook = this.#host.moment.now - record.hookAt
-    this.#release(record)
-    if (record.state === 'stopping') return this.#proceed(record)
-    this.#host.deadlines.disarm(record)
-    if (failed) this.fail(record, 'START_FAILED', `onStart failed: ${describe(error)}`, error)
-    else this.#activate(record, epoch)
-  }
-
-  #release(record: Record): void {
+  readonly #startSettled: Settled = (epoch, thrown) => {
+    const record = epoch.owner
+    if (record?.inFlight !== 'onStart') return this.#late(epoch, 'onStart')
+    record.inFlight = undefined
+    const took = this.#host.moment.now - epoch.began.now
+    for (const part of record.claims) part.took = took
     this.#host.permits.release(record)
     this.#host.look(record)
+    if (record.state === 'stopping') return this.#proceed(record)
+    this.#host.deadlines.disarm(record)
+    if (thrown.length > 0) this.fail(record, 'START_FAILED', `onStart failed: ${describe(thrown[0])}`, thrown)
+    else this.#activate(record, epoch)
   }
 
   #activate(record: Record, epoch: Epoch<Record>): void {
     const { core, settings } = record
     if (core === undefined) return
-    const { runs, checks } = core.declared
+    const { runs, checks } = core
     record.attempt = 0
     record.connectivity = 0
     record.retrying = false
@@ -123,23 +132,24 @@ export class Life {
     record.fulfilled = !checks
     this.#host.writer.move(record, settings.remote ? 'connected' : 'running', checks ? 'checking' : 'healthy')
     if (runs) {
-      record.runPending = true
-      this.#host.enter(() => {
-        if (record.current === epoch && record.runPending)
-          this.#call(
-            () => core.table.run(core.service, epoch),
-            (failed, error) => this.#runSettled(record, core, epoch, failed, error),
-          )
-      })
+      record.inFlight = 'onRun'
+      this.#host.enter(this.#enterRun, epoch)
     }
     this.#host.started(record)
   }
 
-  #runSettled(record: Record, core: ServiceCore, epoch: Epoch<Record>, failed: boolean, error: unknown): void {
-    if (record.current !== epoch || !record.runPending) return this.#late(core, epoch, 'onRun')
-    record.runPending = false
+  readonly #enterRun = (epoch: Epoch<Record>): void => {
+    const record = epoch.owner
+    if (record?.core !== undefined && record.inFlight === 'onRun')
+      this.#call('run', record.core, epoch, epoch, this.#runSettled)
+  }
+
+  readonly #runSettled: Settled = (epoch, thrown) => {
+    const record = epoch.owner
+    if (record?.inFlight !== 'onRun') return this.#late(epoch, 'onRun')
+    record.inFlight = undefined
     if (record.state === 'stopping') return this.#proceed(record)
-    if (failed) this.fail(record, 'CRASHED', `onRun failed: ${describe(error)}`, error)
+    if (thrown.length > 0) this.fail(record, 'CRASHED', `onRun failed: ${describe(thrown[0])}`, thrown)
     else this.end(record, record.desired ? 'completed' : (record.stopReason ?? 'completed'), 'completed')
   }
 
@@ -147,12 +157,12 @@ export class Life {
   failed(record: Record, epoch: number, error: unknown): void {
     if (record.current?.epoch !== epoch || record.state === 'stopping') return
     if (record.state === 'starting')
-      this.fail(record, 'START_FAILED', `it reported a failure while starting: ${describe(error)}`, error)
-    else this.fail(record, 'CRASHED', `it reported a failure: ${describe(error)}`, error)
+      this.fail(record, 'START_FAILED', `it reported a failure while starting: ${describe(error)}`, [error])
+    else this.fail(record, 'CRASHED', `it reported a failure: ${describe(error)}`, [error])
   }
 
   /** Ends the epoch as failed, with this error. */
-  fail(record: Record, code: ErrorCode, what: string, ...thrown: readonly [] | readonly [unknown]): void {
+  fail(record: Record, code: ErrorCode, what: string, thrown: Thrown): void {
     const advice = code === 'START_TIMEOUT' ? '; raise startTimeout or look at what it waits for' : ''
     const error = new KeelsonError(
       code,
@@ -160,101 +170,97 @@ export class Life {
       thrown.length > 0 ? { cause: thrown[0] } : {},
     )
     record.lastError = error
-    record.failure = thrown.length > 0 ? classOf(record.settings, thrown[0]) : 'transient'
-    record.connectivity = record.failure === 'connectivity' ? record.connectivity + 1 : 0
+    const failure = thrown.length > 0 ? classOf(record.settings, thrown[0]) : 'transient'
+    record.connectivity = failure === 'connectivity' ? record.connectivity + 1 : 0
     const reason = code === 'UNHEALTHY' ? 'unhealthy' : 'failed'
+    record.stopping(this.#host.moment.now).failure = failure
     this.end(record, record.desired ? reason : (record.stopReason ?? reason), 'failed')
     this.#host.failing(record)
   }
 
   /** Begins the end: from now on the epoch is `stopping`, whatever its hooks still return. */
   end(record: Record, reason: StopReason, fate: Fate): void {
-    const { current: epoch, settings, name, lastError } = record
+    const { current: epoch, settings, inFlight } = record
     if (epoch === undefined || record.state === 'stopping') return
     const { now } = this.#host.moment
     const wasActive = record.active
-    record.fate = fate
+    const stop = record.stopping(now)
+    stop.fate = fate
     record.stopReason = reason
-    record.hookBy = Math.min(
-      record.hookCap,
-      now + (record.startPending ? settings.abortGrace : settings.stopTimeout - settings.abortGrace),
-    )
-    record.stopBy = Math.min(record.stopCap, now + settings.stopTimeout)
-    record.startBy = Number.POSITIVE_INFINITY
-    record.stoppingAt = now
+    if (inFlight !== undefined)
+      stop.hookBy = Math.min(
+        stop.hookBy,
+        now + (inFlight === 'onStart' ? settings.abortGrace : settings.stopTimeout - settings.abortGrace),
+      )
+    stop.stopBy = Math.min(stop.stopBy, now + settings.stopTimeout)
+    stop.beganAt = now
     this.#host.writer.move(record, 'stopping', 'unknown', reason)
     if (wasActive) this.#host.lost(record, fate === 'completed')
-    // Listeners of the signal are user code too.
-    this.#host.enter(() =>
-      epoch.abort(() =>
-        fate === 'failed'
-          ? lastError
-          : new KeelsonError('CANCELLED', `service '${name}' - epoch ${epoch.epoch} ends (${reason})`),
-      ),
-    )
-    if (record.startPending || record.runPending)
-      this.#host.deadlines.arm(record, Math.min(record.hookBy, record.stopBy))
+    epoch.end(fate === 'failed' ? record.lastError : reason, this.#host.enter)
+    if (inFlight !== undefined) this.#host.deadlines.arm(record, Math.min(stop.hookBy, stop.stopBy))
     else this.#proceed(record)
   }
 
   /** An operation's deadline came closer: what is in flight, or will be, has only so much time. */
-  hurry(record: Record, hookCap: number, stopCap: number): void {
-    record.hookCap = Math.min(record.hookCap, hookCap)
-    record.stopCap = Math.min(record.stopCap, stopCap)
+  hurry(record: Record, hookBy: number, stopBy: number): void {
+    const { now } = this.#host.moment
+    const stop = record.stopping(now)
+    stop.hookBy = Math.min(stop.hookBy, hookBy)
+    stop.stopBy = Math.min(stop.stopBy, stopBy)
     if (record.state !== 'stopping') return
-    record.hookBy = Math.min(record.hookBy, record.hookCap)
-    record.stopBy = Math.min(record.stopBy, record.stopCap)
-    const waits = record.startPending || record.runPending
-    if (waits || record.stopPending || record.disposing)
-      this.#host.deadlines.arm(record, waits ? Math.min(record.hookBy, record.stopBy) : record.stopBy)
-    const left = record.stopBy - this.#host.moment.now
-    const { core } = record
-    if (core?.hurried !== undefined) this.#host.enter(() => core.hurried?.(left))
+    const { core, inFlight } = record
+    const waits = inFlight === 'onStart' || inFlight === 'onRun'
+    if (inFlight !== undefined)
+      this.#host.deadlines.arm(record, waits ? Math.min(stop.hookBy, stop.stopBy) : stop.stopBy)
+    if (core?.nests !== undefined) this.#host.enter(() => core.nests?.hurried?.(stop.stopBy - now))
   }
 
   /** The hooks that the stop waited for have settled or were abandoned. */
   #proceed(record: Record): void {
-    if (record.startPending || record.runPending || record.stopPending || record.disposing) return
+    const { current } = record
+    if (record.inFlight !== undefined || current === undefined) return
     this.#host.deadlines.disarm(record)
-    record.stopPending = true
-    this.#host.enter(() => this.#enterStop(record))
+    record.inFlight = 'onStop'
+    this.#host.enter(this.#enterStop, current)
   }
 
-  #enterStop(record: Record): void {
-    const { core, current: epoch } = record
-    if (core === undefined || epoch === undefined) return
-    const context = new Closing(
-      epoch.epoch,
-      record.stopReason ?? 'manual',
-      record.name,
-      record.stopBy - this.#host.moment.now,
-      this.#host.logger,
-    )
-    record.closing = context
-    const entered = this.#host.moment.now
-    const settled = (failed: boolean, error: unknown): void => {
-      if (record.current !== epoch || !record.stopPending) return this.#late(core, epoch, 'onStop')
-      record.stopPending = false
-      if (record.fate === 'asked') record.hookTook = this.#host.moment.now - entered
-      if (failed) this.#unclean(record, 'STOP_FAILED', `onStop failed: ${describe(error)}`, error)
-      this.#dispose(record)
+  readonly #enterStop = (epoch: Epoch<Record>): void => {
+    const record = epoch.owner
+    if (record?.core === undefined) return
+    const { now } = this.#host.moment
+    const stop = record.stopping(now)
+    const context = new Closing(record, stop.stopBy - now, this.#host.logger)
+    stop.closing = context
+    stop.enteredAt = now
+    if (this.#call('stop', record.core, context, epoch, this.#stopSettled))
+      this.#host.deadlines.arm(record, stop.stopBy)
+  }
+
+  readonly #stopSettled: Settled = (epoch, thrown) => {
+    const record = epoch.owner
+    const stop = record?.stop
+    if (record?.inFlight !== 'onStop' || stop === undefined) return this.#late(epoch, 'onStop')
+    if (stop.fate === 'asked') {
+      const took = this.#host.moment.now - stop.enteredAt
+      for (const part of record.stops) part.took = took
     }
-    if (this.#call(() => core.table.stop(core.service, context), settled))
-      this.#host.deadlines.arm(record, record.stopBy)
+    if (thrown.length > 0) this.#unclean(record, 'STOP_FAILED', `onStop failed: ${describe(thrown[0])}`, thrown)
+    this.#dispose(record, epoch)
   }
 
-  #dispose(record: Record): void {
+  #dispose(record: Record, epoch: Epoch<Record>): void {
     this.#host.deadlines.disarm(record)
-    record.closing = undefined
-    record.disposing = true
-    if (record.current?.owns === true) this.#host.enter(() => this.#enterDisposers(record))
+    if (record.stop !== undefined) record.stop.closing = undefined
+    record.inFlight = 'disposers'
+    if (epoch.owns) this.#host.enter(this.#enterDisposers, epoch)
     else this.#over(record)
   }
 
   /** Disposes of what the epoch owns, last in first out, one after the other; without waiting once the time is over. */
-  #enterDisposers(record: Record): void {
-    const { current: epoch } = record
-    if (epoch === undefined) return
+  readonly #enterDisposers = (epoch: Epoch<Record>): void => {
+    const record = epoch.owner
+    const stop = record?.stop
+    if (record === undefined || stop === undefined) return
     for (let resource = epoch.pop(); resource !== undefined; resource = epoch.pop()) {
       let answer: unknown
       let waits = false
@@ -262,139 +268,139 @@ export class Life {
         answer = disposerOf(resource)?.()
         waits = isThenable(answer)
       } catch (error) {
-        this.#unclean(record, 'STOP_FAILED', `a disposer failed: ${describe(error)}`, error)
+        this.#unclean(record, 'STOP_FAILED', `a disposer failed: ${describe(error)}`, [error])
       }
       if (!waits) continue
-      const rushed = record.rushed
-      const settled = (failed: boolean, error: unknown): void => {
-        const awaited = record.current === epoch && record.awaitedDisposer === settled
-        if (failed) {
-          if (awaited) this.#unclean(record, 'STOP_FAILED', `a disposer failed: ${describe(error)}`, error)
+      const { rushed } = stop
+      const settled: Settled = (_, thrown) => {
+        const awaited = stop.awaitedDisposer === settled
+        if (thrown.length > 0) {
+          if (awaited) this.#unclean(record, 'STOP_FAILED', `a disposer failed: ${describe(thrown[0])}`, thrown)
           else
             this.#host.writer.warn(
               'STOP_FAILED',
-              `service '${record.name}' - a disposer of epoch ${epoch.epoch} failed after its time: ${describe(error)}`,
+              `service '${record.name}' - a disposer of epoch ${epoch.epoch} failed after its time: ${describe(thrown[0])}`,
               record,
             )
         }
         if (!awaited) return
-        record.awaitedDisposer = undefined
-        this.#host.enter(() => this.#enterDisposers(record))
+        stop.awaitedDisposer = undefined
+        this.#host.enter(this.#enterDisposers, epoch)
       }
-      this.#call(() => answer, settled)
+      this.#wait(answer as PromiseLike<unknown>, epoch, settled)
       if (rushed) continue
-      record.awaitedDisposer = settled
-      this.#host.deadlines.arm(record, record.stopBy)
+      stop.awaitedDisposer = settled
+      this.#host.deadlines.arm(record, stop.stopBy)
       return
     }
-    this.#host.post(() => {
-      if (record.current === epoch && record.awaitedDisposer === undefined) {
-        if (epoch.owns) this.#host.enter(() => this.#enterDisposers(record))
-        else this.#over(record)
-      }
-    })
+    this.#host.post(this.#disposed, epoch)
+  }
+
+  readonly #disposed = (epoch: Epoch<Record>): void => {
+    const record = epoch.owner
+    if (record === undefined || record.stop?.awaitedDisposer !== undefined) return
+    if (epoch.owns) this.#host.enter(this.#enterDisposers, epoch)
+    else this.#over(record)
   }
 
   #over(record: Record): void {
+    const { now } = this.#host.moment
     record.current?.finish()
-    record.current = undefined
-    record.disposing = false
+    record.current = record.inFlight = undefined
     record.ending = false
-    record.restedAt = this.#host.moment.now
-    record.hookBy = record.stopBy = Number.POSITIVE_INFINITY
+    record.stopping(now).overAt = now
     this.#host.deadlines.disarm(record)
     this.#host.over(record)
   }
 
   /** The record's deadline has passed while a hook was in flight. */
   due(record: Record): void {
+    const { stop, current, settings } = record
     const { now } = this.#host.moment
-    if (record.state === 'starting') {
-      if (record.startPending && now >= record.startBy)
-        this.fail(record, 'START_TIMEOUT', `onStart has not settled within ${record.settings.startTimeout} ms`)
-      return
-    }
-    if (record.startPending || record.runPending) {
-      if (now < Math.min(record.hookBy, record.stopBy))
-        return this.#host.deadlines.arm(record, Math.min(record.hookBy, record.stopBy))
-      this.#abandon(record, record.startPending ? 'onStart' : 'onRun')
-      if (record.startPending) this.#release(record)
-      record.startPending = record.runPending = false
+    if (current === undefined) return
+    if (record.state === 'starting' && now >= current.began.now + settings.startTimeout)
+      return this.fail(record, 'START_TIMEOUT', `onStart has not settled within ${settings.startTimeout} ms`, NOTHING)
+    if (record.state !== 'stopping' || stop === undefined) return
+    if (record.inFlight === 'onStart' || record.inFlight === 'onRun') {
+      const by = Math.min(stop.hookBy, stop.stopBy)
+      if (now < by) return this.#host.deadlines.arm(record, by)
+      this.#abandon(record, record.inFlight)
+      if (record.inFlight === 'onStart') {
+        this.#host.permits.release(record)
+        this.#host.look(record)
+      }
+      record.inFlight = undefined
       return this.#proceed(record)
     }
-    if (now < record.stopBy) return this.#host.deadlines.arm(record, record.stopBy)
-    record.rushed = true
-    if (record.stopPending) {
+    if (now < stop.stopBy) return this.#host.deadlines.arm(record, stop.stopBy)
+    stop.rushed = true
+    if (record.inFlight === 'onStop') {
       this.#abandon(record, 'onStop')
-      record.stopPending = false
-      const { closing } = record
+      const { closing } = stop
       this.#host.enter(() => closing?.abort())
-      this.#dispose(record)
-    } else if (record.awaitedDisposer !== undefined) {
-      this.#unclean(record, 'STOP_TIMEOUT', 'a disposer did not settle in time')
-      record.awaitedDisposer = undefined
-      this.#host.enter(() => this.#enterDisposers(record))
+      this.#dispose(record, current)
+    } else if (stop.awaitedDisposer !== undefined) {
+      this.#unclean(record, 'STOP_TIMEOUT', 'a disposer did not settle in time', NOTHING)
+      stop.awaitedDisposer = undefined
+      this.#host.enter(this.#enterDisposers, current)
     }
   }
 
   /** Gives up on a hook: it is fenced from now on, and holds up the next epoch until it settles. */
-  #abandon(record: Record, hook: Hook): void {
+  #abandon(record: Record, hook: string): void {
+    const { core } = record
+    if (core === undefined) return
     const tell = (): void => {
       record.unsettled--
       this.#host.look(record)
     }
-    const held: HeldUp = new Map([[record, tell]])
-    record.core?.abandoned.add(held)
-    const { current } = record
-    if (current !== undefined) current.abandoned = new Map(current.abandoned).set(hook, held)
+    const abandoned: Abandoned = { core, hook, held: new Map([[record, tell]]) }
+    core.abandoned ??= new Set()
+    core.abandoned.add(abandoned)
+    record.current?.abandon(abandoned)
     record.unsettled++
-    record.unsettledBy = 0
-    this.#unclean(record, 'STOP_TIMEOUT', `${hook} did not settle in time and was abandoned`)
+    this.#unclean(record, 'STOP_TIMEOUT', `${hook} did not settle in time and was abandoned`, NOTHING)
   }
 
-  #unclean(
-    record: Record,
-    code: 'STOP_FAILED' | 'STOP_TIMEOUT',
-    what: string,
-    ...thrown: readonly [] | readonly [unknown]
-  ): void {
+  #unclean(record: Record, code: 'STOP_FAILED' | 'STOP_TIMEOUT', what: string, thrown: Thrown): void {
     const error = new KeelsonError(
       code,
       `service '${record.name}' - ${what}; look at what it does when its signal is aborted`,
       thrown.length > 0 ? { cause: thrown[0] } : {},
     )
-    if (record.unclean === undefined) record.unclean = [error]
-    else record.unclean.push(error)
+    const stop = record.stopping(this.#host.moment.now)
+    if (stop.unclean === undefined) stop.unclean = [error]
+    else stop.unclean.push(error)
   }
 }
 
 /** What one `onStop` is given; its signal is made when it is asked for. */
-export class Closing implements StopContext {
+export class Closing extends LazySignal implements StopContext {
   readonly epoch: number
   readonly reason: StopReason
   /** Milliseconds that were left for the stop when its hook was entered. */
   readonly left: number
   readonly #name: string
   readonly #logger: Logger
-  readonly #lazy: LazySignal = new LazySignal()
 
-  constructor(epoch: number, reason: StopReason, name: string, left: number, logger: Logger) {
+  constructor({ epoch, stopReason = 'manual', name }: Record, left: number, logger: Logger) {
+    super()
     this.epoch = epoch
-    this.reason = reason
+    this.reason = stopReason
     this.left = left
     this.#name = name
     this.#logger = logger
-  }
-
-  get signal(): AbortSignal {
-    return this.#lazy.signal
   }
 
   get log(): Logger {
     return serviceLogger(this.#logger, this.#name, this.epoch)
   }
 
-  abort(): void {
-    this.#lazy.abort(() => new KeelsonError('STOP_TIMEOUT', `service '${this.#name}' - the time for its stop is over`))
+  override abort(): void {
+    super.abort()
+  }
+
+  protected override why(): unknown {
+    return new KeelsonError('STOP_TIMEOUT', `service '${this.#name}' - the time for its stop is over`)
   }
 }

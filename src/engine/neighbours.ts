@@ -54,7 +54,7 @@ export class Neighbours {
       if (edge.waitedSince >= 0) edge.waited += this.#moment.now - edge.waitedSince
       edge.waitedSince = -1
       from.gate = edge
-      if (from.unmet === 0 || from.failedWait === edge) this.#look(from, cause)
+      if (from.unmet === 0 || from.pause.failedWait === edge) this.#look(from, cause)
       return
     }
     from.unmet++
@@ -69,8 +69,8 @@ export class Neighbours {
     const { from, to, spec } = edge
     if (edge.waitedSince < 0) edge.waitedSince = this.#moment.now
     edge.deadline = to.desired ? this.#moment.now + spec.timeout : Number.POSITIVE_INFINITY
-    if (edge.deadline >= from.waitBy) return
-    from.waitBy = edge.deadline
+    if (edge.deadline >= from.pause.waitBy) return
+    from.pausing.waitBy = edge.deadline
     this.#look(from, 0)
   }
 

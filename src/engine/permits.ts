@@ -22,7 +22,7 @@ export class Permits {
   /** Takes what `record` needs to start, if it is to be had and nobody waits for it longer. */
   take(record: Record): boolean {
     const { retrying } = record
-    if (record.ticket !== 0) return false // waits in line
+    if (record.pause.ticket !== 0) return false // waits in line
     if (
       this.#starts.free &&
       (!retrying || this.#retries.free) &&
@@ -32,8 +32,9 @@ export class Permits {
       this.#grant(record)
       return true
     }
-    record.ticket = ++this.#ticket
-    ;(retrying ? this.#retries : this.#starts).queue.push({ record, ticket: record.ticket })
+    const ticket = ++this.#ticket
+    record.pausing.ticket = ticket
+    ;(retrying ? this.#retries : this.#starts).queue.push({ record, ticket })
     return false
   }
 
@@ -45,25 +46,22 @@ export class Permits {
     const first = start === undefined || (retry !== undefined && retry.ticket < start.ticket) ? retry : start
     if (first === undefined) return undefined
     ;(first === retry ? this.#retries : this.#starts).shift()
-    first.record.ticket = 0
+    first.record.pausing.ticket = 0
     this.#grant(first.record)
     return first.record
   }
 
   /** Gives back what `record` holds; harmless if it holds nothing. */
   release(record: Record): void {
-    if (record.holdsStart) this.#starts.busy--
-    if (record.holdsRetry) this.#retries.busy--
-    record.holdsStart = false
-    record.holdsRetry = false
+    if (record.permits > 0) this.#starts.busy--
+    if (record.permits > 1) this.#retries.busy--
+    record.permits = 0
   }
 
   #grant(record: Record): void {
-    record.holdsStart = true
+    record.permits = record.retrying ? 2 : 1
     this.#starts.busy++
-    if (!record.retrying) return
-    record.holdsRetry = true
-    this.#retries.busy++
+    if (record.retrying) this.#retries.busy++
   }
 }
 
@@ -89,7 +87,7 @@ class Line {
   get head(): Waiting | undefined {
     for (; this.#first < this.queue.length; this.#first++) {
       const waiting = this.queue[this.#first] as Waiting
-      if (waiting.record.ticket === waiting.ticket) return waiting
+      if (waiting.record.pause.ticket === waiting.ticket) return waiting
     }
     if (this.#first > 0) {
       this.queue = []

@@ -43,10 +43,15 @@ export function keepAlive(handle: unknown, alive: boolean): void {
   else timer.unref?.()
 }
 
+/** One instant on both clocks; shared by all that happens in it. */
+export interface Instant {
+  readonly now: number
+  readonly wall: number
+}
+
 /** The time of a slice of a turn, read once: what happens in it happens at one instant. */
 export class Moment {
-  now = 0
-  wall = 0
+  instant: Instant = { now: 0, wall: 0 }
   readonly #clock: Clock
 
   constructor(clock: Clock) {
@@ -54,9 +59,16 @@ export class Moment {
     this.refresh()
   }
 
+  get now(): number {
+    return this.instant.now
+  }
+
+  get wall(): number {
+    return this.instant.wall
+  }
+
   refresh(): void {
-    this.now = this.#clock.now()
-    this.wall = this.#clock.wall()
+    this.instant = { now: this.#clock.now(), wall: this.#clock.wall() }
   }
 }
 

@@ -14,10 +14,10 @@ import { Life, type LifeHost } from './life.js'
 import { Neighbours } from './neighbours.js'
 import { Permits } from './permits.js'
 import { type Clock, fenced, Moment, type Random, tamed } from './ports.js'
-import type { Record } from './record.js'
+import { Down, type Record } from './record.js'
 import { Rest, renew } from './rest.js'
 import { isThenable } from './subscribers.js'
-import { Turn, type TurnWork } from './turn.js'
+import { type Enter, type Post, Turn, type TurnWork } from './turn.js'
 import { Writer, who } from './writer.js'
 
 /** The outside of an engine, and its limits. */
@@ -49,6 +49,8 @@ export interface OperationsHost {
 
 export class Reconciler implements LifeHost, TurnWork {
   readonly logger: Logger
+  readonly post: Post
+  readonly enter: Enter
   readonly moment: Moment
   readonly deadlines: Deadlines
   readonly permits: Permits
@@ -74,7 +76,9 @@ export class Reconciler implements LifeHost, TurnWork {
     this.#host = host
     this.moment = new Moment(clock)
     this.#turn = new Turn(this, clock)
-    this.deadlines = new Deadlines(clock, this.#turn.run)
+    this.post = this.#turn.post
+    this.enter = this.#turn.enter
+    this.deadlines = new Deadlines(clock, this, this.#turn.run)
     this.permits = new Permits(ports.maxConcurrentStarts, ports.maxConcurrentRetries)
     this.log = new EventLog(
       { logger, wake: () => this.#turn.wake(), snapshot: () => host.snapshot(), wall: () => this.moment.wall },
@@ -96,18 +100,10 @@ export class Reconciler implements LifeHost, TurnWork {
       random,
       limit: ports.maxConcurrentChecks,
       deadlines: this.deadlines,
-      post: (input) => this.post(input),
-      enter: (hook) => this.enter(hook),
+      post: this.post,
+      enter: this.enter,
       judged: (record, health, thrown) => this.#judged(record, health, thrown),
     })
-  }
-
-  post(input: () => void): void {
-    this.#turn.post(input)
-  }
-
-  enter(hook: () => void): void {
-    this.#turn.enter(hook)
   }
 
   /** Puts a service on the work list; `cause` is the event that gives reason to. */
@@ -173,8 +169,9 @@ export class Reconciler implements LifeHost, TurnWork {
     if (reason === undefined) return
     if (record.state === 'starting') return this.life.end(record, reason, 'asked')
     record.ending = true
-    record.endingAt = this.moment.now
-    record.orderAll = record.shut
+    const stop = record.stopping(this.moment.now)
+    stop.askedAt = this.moment.now
+    stop.orderAll = (record.down & Down.shut) !== 0
     record.stopReason = reason
     this.neighbours.lost(record, false, record.cause === 0 ? record.lastSeq : record.cause)
     if (record.awaited === 0) this.life.end(record, reason, 'asked')
@@ -191,7 +188,7 @@ export class Reconciler implements LifeHost, TurnWork {
     if (record.replacement !== undefined) this.#host.exchange(record)
     if (!record.desired) {
       this.#rest.withdraw(record, record.downReason)
-      for (const part of [...record.stops]) part.driver.rested(part)
+      if (record.stops.length > 0) for (const part of [...record.stops]) part.driver.rested(part)
       this.#host.ended()
       return
     }
@@ -207,7 +204,7 @@ export class Reconciler implements LifeHost, TurnWork {
   #judgeWait(record: Record): void {
     if (record.gaveUp) return this.#fail(record, record.lastError, true)
     if (record.completedForGood) return
-    if (record.unsettled > 0 && record.dueAt <= this.moment.now)
+    if (record.unsettled > 0 && record.pause.dueAt <= this.moment.now)
       return this.#fail(
         record,
         new KeelsonError(
@@ -259,11 +256,8 @@ export class Reconciler implements LifeHost, TurnWork {
 
   #begin(record: Record): void {
     this.deadlines.disarm(record)
-    record.dueAt = record.delayedUntil = 0
+    record.resume()
     record.gaveUp = false
-    record.failedWait = undefined
-    record.culprit = undefined
-    record.hookCap = record.stopCap = Number.POSITIVE_INFINITY
     renew(record)
     this.neighbours.entered(record)
     this.life.begin(record)
@@ -274,7 +268,7 @@ export class Reconciler implements LifeHost, TurnWork {
   // What a life reports
 
   started(record: Record): void {
-    if (record.core?.declared.checks === true) this.#checks.begin(record)
+    if (record.core?.checks === true) this.#checks.begin(record)
     this.look(record)
   }
 
@@ -293,19 +287,19 @@ export class Reconciler implements LifeHost, TurnWork {
   }
 
   over(record: Record): void {
-    const { fate, unclean, lastError } = record
-    record.unclean = undefined
-    for (const error of unclean ?? []) {
-      if (fate === 'failed' && lastError !== undefined) suppress(lastError, error)
+    const { stop, lastError } = record
+    for (const error of stop?.unclean ?? []) {
+      if (stop?.fate === 'failed' && lastError !== undefined) suppress(lastError, error)
       else if (record.stops.length === 0) this.writer.warn('STOP_FAILED', error.message, record)
       for (const part of record.stops) part.driver.unclean(part, error)
       this.logger.warn(error.message, { service: record.name, epoch: record.epoch, error })
     }
+    if (stop !== undefined) stop.unclean = undefined
     this.#rest.after(record)
     this.neighbours.left(record)
     record.leastEpoch = 0
     record.remembered = false
-    for (const part of [...record.stops]) part.driver.rested(part)
+    if (record.stops.length > 0) for (const part of [...record.stops]) part.driver.rested(part)
     this.look(record)
     this.#host.ended()
   }
@@ -371,7 +365,7 @@ export class Reconciler implements LifeHost, TurnWork {
     if (health === 'unhealthy') {
       const what = thrown.length > 0 ? `its check failed: ${describe(thrown[0])}` : 'its check found it unhealthy'
       if (record.settings.healthCheck.onUnhealthy === 'restart')
-        return this.life.fail(record, 'UNHEALTHY', what, ...thrown)
+        return this.life.fail(record, 'UNHEALTHY', what, thrown)
       const error = new KeelsonError(
         'UNHEALTHY',
         `service '${record.name}' - ${what}`,

@@ -9,8 +9,9 @@ import type { Settings } from '../kernel/settings.js'
 import { PHASE } from '../kernel/state.js'
 import type { FailureClass, HealthStatus, Service, ServicePhase, ServiceState, StopReason } from '../service.js'
 import type { ServiceCore } from './core.js'
-import type { Bucket, Timed } from './deadlines.js'
+import type { Bucket, DueHost, Timed } from './deadlines.js'
 import type { Epoch, Owner } from './epoch.js'
+import type { Instant } from './ports.js'
 
 /** A declared dependency between two records, with what the reconciler keeps about it on change. */
 export class Edge {
@@ -90,6 +91,8 @@ export class Part {
   okAt = 0
   done = false
   error: KeelsonError | undefined = undefined
+  /** How long the last hook that the operation waited for took; -1 if none has. */
+  took = -1
 
   constructor(driver: Driver, record: Record, essential: boolean, target: boolean) {
     this.driver = driver
@@ -107,6 +110,63 @@ export class Part {
 
 /** How an epoch came to its end: by a decision of somebody, by a failure, or of itself. */
 export type Fate = 'asked' | 'failed' | 'completed'
+
+/** The end of an epoch, from its being asked for until the next epoch begins. Times are monotonic. */
+export class Stop {
+  fate: Fate = 'asked'
+  failure: FailureClass = 'transient'
+  /** It waits for the dependents in `users`, not only for those in `leaning`. */
+  orderAll = false
+  /** When it was asked for, began and was over; for reports. */
+  askedAt: number
+  beganAt = 0
+  overAt = 0
+  /** When `onStop` was entered. */
+  enteredAt = 0
+  /** Until when the hooks that it waits for have time, and it as a whole. */
+  hookBy: number = Number.POSITIVE_INFINITY
+  stopBy: number = Number.POSITIVE_INFINITY
+  /** The time for it is over: what is left to dispose of is no longer waited for. */
+  rushed = false
+  unclean: KeelsonError[] | undefined = undefined
+  /** What the `onStop` in flight was given; the disposer that is waited for. */
+  closing: { abort(): void } | undefined = undefined
+  awaitedDisposer: unknown = undefined
+
+  constructor(askedAt: number) {
+    this.askedAt = askedAt
+  }
+}
+
+/** What a service without an instance waits for. Times are monotonic, 0 is none. */
+export class Pause {
+  /** Until when its abandoned hooks are waited for. */
+  unsettledBy = 0
+  /** The earliest end of a wait for a dependency. */
+  waitBy: number = Number.POSITIVE_INFINITY
+  /** End of the backoff. */
+  dueAt = 0
+  /** End of the `startDelay` that is running. */
+  delayedUntil = 0
+  /** Place in the queue for permits. */
+  ticket = 0
+  /** The wait that was all that failed. */
+  failedWait: Edge | undefined = undefined
+  /** Why it is left `failed` when the operation that it failed has been rolled back. */
+  culprit: KeelsonError | undefined = undefined
+}
+
+/** That of all services which wait for nothing. */
+const NO_PAUSE: Readonly<Pause> = Object.freeze(new Pause())
+
+/** Why a service is to be down, whoever wants it: bits of `Record.down`. */
+export const Down = {
+  /** By hand, which nothing automatic undoes. */
+  manual: 1,
+  /** With all the others. */
+  shut: 2,
+  removing: 4,
+} as const
 
 const NO_EDGES: Edge[] = []
 const NO_PARTS: Part[] = []
@@ -127,10 +187,8 @@ export class Record implements Timed, Owner {
   claims: Part[] = NO_PARTS
   /** Parts of the operations under way that wait for it to come to rest. */
   stops: Part[] = NO_PARTS
-  /** Told to be down by hand, which nothing automatic undoes; told to be down with all the others. */
-  manual = false
-  shut = false
-  removing = false
+  /** Told to be down: bits of {@link Down}. */
+  down = 0
   /** Why its desire was withdrawn, if that is what happened to it. */
   withdrawn: 'rollback' | 'cancelled' | 'shutdown' = 'rollback'
   /** An epoch below this one is to be ended (restart). */
@@ -144,9 +202,8 @@ export class Record implements Timed, Owner {
   attempt = 0
   lastError: KeelsonError | undefined = undefined
   stopReason: StopReason | undefined = undefined
-  /** Wall-clock and monotonic time of the last change of state. */
-  since = 0
-  changedAt = 0
+  /** When it last changed its state. */
+  changed: Instant
   /** `seq` of its last event, and of the event that is about to change it. */
   lastSeq = 0
   cause = 0
@@ -162,73 +219,37 @@ export class Record implements Timed, Owner {
 
   // The live epoch
   current: Epoch<Record> | undefined = undefined
-  startPending = false
-  runPending = false
-  stopPending = false
-  disposing = false
-  fate: Fate = 'asked'
-  failure: FailureClass = 'transient'
-  /** An orderly stop has begun; it waits for the dependents in `leaning`, or in `users` if `orderAll`. */
+  /** The hook that is in flight, of which there is one at most (R43). */
+  inFlight: 'onStart' | 'onRun' | 'onStop' | 'disposers' | undefined = undefined
+  /** Its end, asked for or over. */
+  stop: Stop | undefined = undefined
+  /** An orderly stop has begun; it waits for dependents. */
   ending = false
-  orderAll = false
   /** A dependency was lost in this epoch. */
   lost = false
   /** Was active and healthy once in this epoch. */
   fulfilled = false
-  /** The bounds that an operation's deadline sets to `hookBy` and `stopBy` of any stop. */
-  hookCap: number = Number.POSITIVE_INFINITY
-  stopCap: number = Number.POSITIVE_INFINITY
-  /** The time for the stop is over: what is left to dispose of is no longer waited for. */
-  rushed = false
   /** Asked to start anew while it waited: the attempt that it tells is over with its state. */
   renewed = false
   /** Asked to start while this epoch was ending. */
   remembered = false
-  unclean: KeelsonError[] | undefined = undefined
-  /** What the `onStop` in flight was given; the disposer that is waited for. */
-  closing: { abort(): void } | undefined = undefined
-  awaitedDisposer: unknown = undefined
-  /** When its hook was entered, and how long it took; for reports. */
-  hookAt = 0
-  hookTook = -1
-  /** Monotonic times at which its last stop was asked for, began and ended; for reports. */
-  endingAt = 0
-  stoppingAt = 0
-  restedAt = 0
-  /** Monotonic bounds of what is in flight: `onStart`, the hooks that a stop waits for, the whole stop. */
-  startBy: number = Number.POSITIVE_INFINITY
-  hookBy: number = Number.POSITIVE_INFINITY
-  stopBy: number = Number.POSITIVE_INFINITY
 
   // Between two epochs
-  /** Abandoned hooks that have not settled, and until when they are waited for. */
+  #pause: Readonly<Pause> = NO_PAUSE
+  /** Abandoned hooks that have not settled. */
   unsettled = 0
-  unsettledBy = 0
-  /** The earliest end of a wait for a dependency. */
-  waitBy: number = Number.POSITIVE_INFINITY
-  /** End of a backoff, 0 if none, and what it looks like. */
-  dueAt = 0
-  backoffState: 'retrying' | 'unreachable' | 'waiting' = 'retrying'
-  /** End of the `startDelay` that is running, 0 if none. */
-  delayedUntil = 0
   /** The next start is one of the restart policy and needs a retry permit. */
   retrying = false
-  /** Place in the queue for permits, 0 if none; the permits held. */
-  ticket = 0
-  holdsStart = false
-  holdsRetry = false
+  /** How many permits it holds: 1 for a start, 2 for a retry. */
+  permits: 0 | 1 | 2 = 0
   /** Does not start by itself: gave up, or waits for credentials. */
   gaveUp = false
-  /** The wait that was all that failed. */
-  failedWait: Edge | undefined = undefined
-  /** Why it is left `failed` when the operation that it failed has been rolled back. */
-  culprit: KeelsonError | undefined = undefined
   /** The last ended epoch ended of itself without error. */
   completed = false
   failures = 0
   connectivity = 0
-  /** Since when it has been active and healthy, -1 if it is not. */
-  stableSince = -1
+  /** Since when it has been active and healthy. */
+  stable: Instant | undefined = undefined
   /** The edge whose opening let it start; for critical paths. */
   gate: Edge | undefined = undefined
   /** The service to take this one's place as soon as it is at rest. */
@@ -242,16 +263,49 @@ export class Record implements Timed, Owner {
   mark = 0
   bucket: Bucket | undefined = undefined
   slot = 0
-  readonly #onDue: (record: Record) => void
 
-  constructor(name: string, settings: Settings, onDue: (record: Record) => void) {
+  constructor(name: string, settings: Settings, now: Instant) {
     this.name = name
     this.settings = settings
-    this.#onDue = onDue
+    this.changed = now
   }
 
-  due(): void {
-    this.#onDue(this)
+  due(host: DueHost): void {
+    host.due(this)
+  }
+
+  /** What it waits for, to be read. */
+  get pause(): Readonly<Pause> {
+    return this.#pause
+  }
+
+  /** What it waits for, to be written. */
+  get pausing(): Pause {
+    if (this.#pause === NO_PAUSE) this.#pause = new Pause()
+    return this.#pause
+  }
+
+  get paused(): boolean {
+    return this.#pause !== NO_PAUSE
+  }
+
+  /** Waits for nothing any more. */
+  resume(): void {
+    this.#pause = NO_PAUSE
+  }
+
+  /** Waits for nothing any more; what it failed by stays. */
+  unpause(): void {
+    const { failedWait, culprit } = this.#pause
+    this.#pause = NO_PAUSE
+    if (failedWait !== undefined) this.pausing.failedWait = failedWait
+    if (culprit !== undefined) this.pausing.culprit = culprit
+  }
+
+  /** Its end, asked for now unless it has been. */
+  stopping(now: number): Stop {
+    this.stop ??= new Stop(now)
+    return this.stop
   }
 
   get phase(): ServicePhase {
@@ -273,12 +327,19 @@ export class Record implements Timed, Owner {
   }
 
   get desired(): boolean {
-    return !this.manual && !this.shut && !this.removing && (this.wanted || this.claims.length > 0)
+    return this.down === 0 && (this.wanted || this.claims.length > 0)
   }
 
   /** Why it is not desired up. */
   get downReason(): 'removed' | 'shutdown' | 'manual' | 'rollback' | 'cancelled' {
-    return this.removing ? 'removed' : this.shut ? 'shutdown' : this.manual ? 'manual' : this.withdrawn
+    const { down } = this
+    if (down === 0) return this.withdrawn
+    return (down & Down.removing) !== 0 ? 'removed' : (down & Down.shut) !== 0 ? 'shutdown' : 'manual'
+  }
+
+  /** Being unregistered. */
+  get removing(): boolean {
+    return (this.down & Down.removing) !== 0
   }
 
   /** Ended of itself and does not run again by itself. */
@@ -299,7 +360,7 @@ export class Record implements Timed, Owner {
 
   /** Dependents that an orderly stop still waits for. */
   get awaited(): number {
-    return this.orderAll ? this.users : this.leaning
+    return this.stop?.orderAll === true ? this.users : this.leaning
   }
 
   /** The facts as they are now; `facts` are those that the neighbours have been told. */
@@ -312,7 +373,7 @@ export class Record implements Timed, Owner {
       if (this.completed) facts |= Fact.started | Fact.completed
     }
     if (this.desired) facts |= Fact.wanted
-    if (this.gaveUp && this.failedWait === undefined) facts |= Fact.gaveUp
+    if (this.gaveUp && this.pause.failedWait === undefined) facts |= Fact.gaveUp
     if (this.completedForGood) facts |= Fact.ended
     if (this.settled) facts |= Fact.settled
     return facts

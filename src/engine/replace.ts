@@ -4,7 +4,7 @@
 import type { KeelsonError } from '../errors.js'
 import type { ServiceCore } from './core.js'
 import type { OperationHost } from './operation.js'
-import { type Exchanging, Part, type Record } from './record.js'
+import { Down, type Exchanging, Part, type Record } from './record.js'
 import { StartOperation, type StartRequest } from './start.js'
 
 export class ReplaceOperation extends StartOperation implements Exchanging {
@@ -49,7 +49,7 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
   }
 
   #required(): Record[] {
-    return this.#next.declared.edges.flatMap(({ name, optional }) => {
+    return this.#next.edges.flatMap(({ name, optional }) => {
       if (optional) return []
       const record = this.host.topology.get(name)
       if (record !== undefined && !record.removing) return [record]
@@ -67,8 +67,8 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
     const record = this.#record
     this.#waiting = false
     record.gaveUp = record.completed = record.retrying = false
-    record.failedWait = undefined
-    record.failures = record.dueAt = record.ticket = record.connectivity = 0
+    record.failures = record.connectivity = 0
+    if (record.paused) Object.assign(record.pausing, { failedWait: undefined, dueAt: 0, ticket: 0 })
     record.renewed = true
     // The one that was taken out may come back, and goes nowhere until it is clear that it does not.
     const out = record.core === this.#next ? this.#old : this.#next
@@ -96,7 +96,7 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
     if (record.core === this.#next) this.#swap(this.#old)
     else this.#drop()
     // Whatever becomes of this call, the service itself stays wanted.
-    if (!record.manual && !record.shut) record.wanted = true
+    if ((record.down & (Down.manual | Down.shut)) === 0) record.wanted = true
     super.undo(why)
     this.host.reconciler.look(record, this.beginSeq)
   }

@@ -2,7 +2,7 @@
 // Reads records, changes nothing.
 
 import type { OperationKind, OperationOutcome, OperationReport, ServiceOutcome } from '../events.js'
-import { append, type Part, type Record } from './record.js'
+import { append, type Part, type Record, type Stop } from './record.js'
 
 /** The report of an operation that has just come to this outcome. */
 export function report(
@@ -40,12 +40,12 @@ const NO_WAITS: Captured['waits'] = Object.freeze([])
 
 function capture(part: Part): Captured {
   const { record } = part
-  const { name, state, hookTook } = record
+  const { name, state } = record
   return {
     name,
     state,
     outcome: outcomeOf(part),
-    took: record.epoch > part.epochBefore || !record.isLive ? hookTook : -1,
+    took: part.took,
     waits: waitsOf(part),
     error: part.error ?? record.lastError,
   }
@@ -70,9 +70,9 @@ function waitsOf({ record, epochBefore, wantsDown, wasLive }: Part): Captured['w
   }
   if (!wantsDown) {
     if (record.epoch > epochBefore || !record.isLive) for (const { to, waited } of record.deps) add(to.name, waited)
-  } else if (wasLive && !record.isLive)
+  } else if (wasLive && !record.isLive && record.stop !== undefined)
     for (const from of users(record))
-      if (from.restedAt <= record.stoppingAt) add(from.name, from.restedAt - record.endingAt)
+      if (restedAt(from) <= record.stop.beganAt) add(from.name, restedAt(from) - record.stop.askedAt)
   return waits === undefined ? NO_WAITS : Object.freeze(waits)
 }
 
@@ -119,30 +119,37 @@ function later(a: Part, b: Part): boolean {
 
 /** From the service that came to rest last back along the dependents that each waited for last. */
 function stopPath(parts: readonly Part[]): string[] {
-  const stopped = new Set(parts.filter((part) => part.wasLive && !part.record.isLive).map((part) => part.record))
+  const stopped = new Map<Record, Stop>()
   let last: Record | undefined
-  for (const record of stopped) if (last === undefined || record.restedAt >= last.restedAt) last = record
+  for (const { record, wasLive } of parts) {
+    if (!wasLive || record.isLive || record.stop === undefined) continue
+    stopped.set(record, record.stop)
+    if (last === undefined || record.stop.overAt >= restedAt(last)) last = record
+  }
   const path: string[] = []
   while (last !== undefined && path.length <= parts.length) {
     path.push(last.name)
+    const began: number = stopped.get(last)?.beganAt ?? 0
     let next: Record | undefined
     for (const from of users(last))
-      if (
-        stopped.has(from) &&
-        from.restedAt <= last.stoppingAt &&
-        (next === undefined || from.restedAt >= next.restedAt)
-      )
+      if (stopped.has(from) && restedAt(from) <= began && (next === undefined || restedAt(from) >= restedAt(next)))
         next = from
     last = next
   }
   return path.reverse()
 }
 
+const restedAt = ({ stop }: Record): number => stop?.overAt ?? 0
+
 /** The dependents of a service, and in place of one without an instance its dependents. */
-function* users(record: Record): Iterable<Record> {
-  const seen = new Set([record])
-  for (const each of seen) {
-    if (each !== record) yield each
-    if (each === record || each.restedAt < record.endingAt) for (const { from } of each.dependents) seen.add(from)
+function users(record: Record): readonly Record[] {
+  const asked = record.stop?.askedAt ?? 0
+  const seen = new Set<Record>()
+  const add = (each: Record): void => {
+    for (const { from } of each.dependents) seen.add(from)
   }
+  if (record.dependents.length === 0) return []
+  add(record)
+  for (const each of seen) if (restedAt(each) < asked) add(each)
+  return [...seen]
 }

@@ -9,7 +9,7 @@ import type { Deadlines } from './deadlines.js'
 import type { EventLog } from './event-log.js'
 import type { Neighbours } from './neighbours.js'
 import type { Moment, Random } from './ports.js'
-import type { Edge, Record } from './record.js'
+import { Down, type Edge, type Record } from './record.js'
 import { type Writer, who } from './writer.js'
 
 /** What stands between a service that is desired up and its next epoch, in the order in which it shows. */
@@ -17,19 +17,20 @@ export type Blocker = 'gave up' | 'completed' | 'backoff' | 'hook' | 'dependency
 
 /** What keeps `record` from starting at this moment, besides permits that it has not asked for; `undefined` is nothing. */
 export function blocker(record: Record, now: number): Blocker | undefined {
-  if (record.gaveUp && record.failedWait?.open !== true) return 'gave up'
+  const { pause } = record
+  if (record.gaveUp && pause.failedWait?.open !== true) return 'gave up'
   if (record.completedForGood) return 'completed'
-  if (record.dueAt > now) return 'backoff'
+  if (pause.dueAt > now) return 'backoff'
   if (record.unsettled > 0) return 'hook'
   if (record.unmet > 0) return 'dependency'
-  if (record.settings.startDelay > 0 && (record.delayedUntil === 0 || record.delayedUntil > now)) return 'delay'
-  return record.ticket === 0 ? undefined : 'permit'
+  if (record.settings.startDelay > 0 && (pause.delayedUntil === 0 || pause.delayedUntil > now)) return 'delay'
+  return pause.ticket === 0 ? undefined : 'permit'
 }
 
 /** Whether the end of the epoch was asked for, whatever its hooks did. */
 function askedFor(record: Record): boolean {
-  const { fate, stopReason } = record
-  return fate === 'asked' || stopReason === 'manual' || stopReason === 'shutdown' || stopReason === 'removed'
+  const { stop, stopReason } = record
+  return stop?.fate === 'asked' || stopReason === 'manual' || stopReason === 'shutdown' || stopReason === 'removed'
 }
 
 /** A start by name was asked for: from the next state on no retry is told. */
@@ -56,11 +57,12 @@ export class Rest {
 
   /** Where the epoch that has just ended leaves the service. */
   after(record: Record): void {
-    const { fate, stopReason: reason = 'manual' } = record
+    const { stop, stopReason: reason = 'manual' } = record
+    const fate = stop?.fate
     const again = record.remembered || record.leastEpoch > record.epoch
     // Asked to run again, or stopped with all the others: what it completed is over (lifecycle.md §4).
     record.completed = fate === 'completed' && reason !== 'shutdown' && !again
-    record.dueAt = record.delayedUntil = 0
+    record.unpause()
     record.retrying = false
     if (record.replacement !== undefined) return this.#idle(record, reason)
     if (fate === 'failed' && !askedFor(record)) return this.#failed(record, again)
@@ -73,8 +75,8 @@ export class Rest {
     if (reason === 'dependency' && record.desired) {
       this.#tools.writer.move(record, 'waiting', 'unknown', reason)
       this.#startWaiting(record)
-    } else if (record.culprit !== undefined && !record.desired) {
-      record.lastError = record.culprit
+    } else if (record.pause.culprit !== undefined && !record.desired) {
+      record.lastError = record.pause.culprit
       this.giveUp(record, 'failed')
     } else this.#idle(record, reason)
   }
@@ -88,7 +90,8 @@ export class Rest {
   #failed(record: Record, again: boolean): void {
     if (again) record.failures = 0
     record.failures++
-    const { settings, failure, failures } = record
+    const { settings, stop, failures } = record
+    const failure = stop?.failure ?? 'transient'
     // What was asked of a failing epoch renews its budget, not its backoff (R20).
     const next = again ? 'retry' : afterFailure(settings, failure, failures)
     if (next === 'auth') {
@@ -117,9 +120,13 @@ export class Rest {
     }
   }
 
-  #backOff(record: Record, delay: number, state: Record['backoffState'], reason: StopReason | undefined): void {
-    record.dueAt = this.#tools.moment.now + delay
-    record.backoffState = state
+  #backOff(
+    record: Record,
+    delay: number,
+    state: 'retrying' | 'unreachable' | 'waiting',
+    reason: StopReason | undefined,
+  ): void {
+    record.pausing.dueAt = this.#tools.moment.now + delay
     record.retrying = true
     this.#tools.writer.move(record, state, 'unknown', reason)
     if (state === 'waiting') this.#startWaiting(record)
@@ -136,7 +143,7 @@ export class Rest {
 
   /** Forgets what it waited for. */
   #clear(record: Record): void {
-    record.dueAt = record.delayedUntil = record.ticket = record.unsettledBy = 0
+    record.unpause()
     record.retrying = record.remembered = false
     this.#tools.neighbours.unwaive(record)
     this.#tools.deadlines.disarm(record)
@@ -148,11 +155,11 @@ export class Rest {
       this.#clear(record)
       return
     }
-    if (record.state === 'unknown' && !record.manual && !record.shut) return
+    if (record.state === 'unknown' && (record.down & (Down.manual | Down.shut)) === 0) return
     this.#clear(record)
     record.gaveUp = false
-    if (record.culprit !== undefined) {
-      record.lastError = record.culprit
+    if (record.pause.culprit !== undefined) {
+      record.lastError = record.pause.culprit
       this.giveUp(record, 'failed')
     } else {
       record.stopReason = reason
@@ -166,31 +173,34 @@ export class Rest {
    */
   pursue(record: Record): boolean {
     const { moment, deadlines } = this.#tools
-    if (record.failedWait?.open === true) {
+    if (record.pause.failedWait?.open === true) {
       record.gaveUp = false
-      record.failedWait = undefined
+      record.pausing.failedWait = undefined
     }
     const why = blocker(record, moment.now)
-    if (why !== 'permit') record.ticket = 0
-    if (why !== undefined && why !== 'delay' && why !== 'permit') record.delayedUntil = 0
-    if (record.unsettled === 0) record.unsettledBy = 0
+    if (record.paused) {
+      const { pausing } = record
+      if (why !== 'permit') pausing.ticket = 0
+      if (why !== undefined && why !== 'delay' && why !== 'permit') pausing.delayedUntil = 0
+      if (record.unsettled === 0) pausing.unsettledBy = 0
+    }
     switch (why) {
       case 'gave up':
       case 'completed':
         return false
       case 'backoff':
-        deadlines.arm(record, record.dueAt)
+        deadlines.arm(record, record.pause.dueAt)
         return false
       case 'hook':
-        if (record.unsettledBy === 0) record.unsettledBy = moment.now + record.settings.startTimeout
-        this.#wait(record, record.unsettledBy)
+        if (record.pause.unsettledBy === 0) record.pausing.unsettledBy = moment.now + record.settings.startTimeout
+        this.#wait(record, record.pause.unsettledBy)
         return false
       case 'dependency':
         this.#wait(record, Number.POSITIVE_INFINITY)
         return false
       case 'delay':
-        if (record.delayedUntil === 0) record.delayedUntil = moment.now + record.settings.startDelay
-        this.#wait(record, record.delayedUntil)
+        if (record.pause.delayedUntil === 0) record.pausing.delayedUntil = moment.now + record.settings.startDelay
+        this.#wait(record, record.pause.delayedUntil)
         return false
       case 'permit':
         this.#wait(record, Number.POSITIVE_INFINITY)
@@ -211,14 +221,14 @@ export class Rest {
       this.#tools.writer.move(record, 'waiting', 'unknown')
       this.#startWaiting(record)
     }
-    const by = Math.min(until, record.unmet > 0 ? record.waitBy : Number.POSITIVE_INFINITY)
+    const by = Math.min(until, record.unmet > 0 ? record.pause.waitBy : Number.POSITIVE_INFINITY)
     if (by === Number.POSITIVE_INFINITY) this.#tools.deadlines.disarm(record)
     else this.#tools.deadlines.arm(record, by)
   }
 
   /** The waits for its dependencies begin anew. */
   #startWaiting(record: Record): void {
-    record.waitBy = Number.POSITIVE_INFINITY
+    if (record.paused) record.pausing.waitBy = Number.POSITIVE_INFINITY
     for (const edge of record.deps) {
       edge.waited = 0
       edge.waitedSince = -1
@@ -229,7 +239,8 @@ export class Rest {
   /** The deadline of what it waits for has passed: the waits that are over end as their edges say. */
   due(record: Record): void {
     const { now } = this.#tools.moment
-    if (record.unsettled > 0 && record.unsettledBy > 0 && record.unsettledBy <= now) {
+    const { unsettledBy } = record.pause
+    if (record.unsettled > 0 && unsettledBy > 0 && unsettledBy <= now) {
       record.lastError = new KeelsonError(
         'START_TIMEOUT',
         `service '${record.name}' - an abandoned hook of an earlier epoch has not settled; let its hooks heed their signal`,
@@ -239,11 +250,12 @@ export class Rest {
       return
     }
     if (record.state !== 'waiting' || record.unmet === 0) return
-    record.waitBy = Number.POSITIVE_INFINITY
+    const { pausing } = record
+    pausing.waitBy = Number.POSITIVE_INFINITY
     for (const edge of record.deps) {
       if (edge.open) continue
       if (edge.deadline <= now && this.#timedOut(record, edge)) return
-      if (!edge.open && edge.deadline < record.waitBy) record.waitBy = edge.deadline
+      if (!edge.open && edge.deadline < pausing.waitBy) pausing.waitBy = edge.deadline
     }
   }
 
@@ -258,7 +270,7 @@ export class Rest {
         `${what}; look at '${name}', or raise the timeout`,
         cause === undefined ? {} : { cause },
       )
-      record.failedWait = edge
+      record.pausing.failedWait = edge
       this.giveUp(record, 'dependency')
       return true
     }

@@ -20,7 +20,7 @@ function leave(engine: Engine): Leave | undefined {
   let essential: ReadonlySet<Record> | undefined
   for (const record of engine.topology.records.values()) {
     if (!record.desired) continue
-    if (record.state === 'failed' && record.gaveUp && record.failedWait === undefined) {
+    if (record.state === 'failed' && record.gaveUp && record.pause.failedWait === undefined) {
       essential ??= essentialOf([...engine.topology.records.values()].filter(({ settings }) => settings.autoStart))
       if (essential.has(record)) return { why: 'gave up', error: record.lastError }
     }

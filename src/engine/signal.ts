@@ -1,24 +1,30 @@
 // An abort signal that is made when somebody asks for it: most hooks never do, and an AbortController is dear.
 
-export class LazySignal {
+export abstract class LazySignal {
   #controller: AbortController | undefined
   #aborted = false
-  #reason: () => unknown = () => undefined
+
+  /** Why it is aborted; asked for once, when somebody sees it. */
+  protected abstract why(): unknown
 
   /** The signal; whoever asks late finds it aborted. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
-      if (this.#aborted) this.#controller.abort(this.#reason())
+      if (this.#aborted) this.#controller.abort(this.why())
     }
     return this.#controller.signal
   }
 
-  /** Aborts it, once; the reason is made only if somebody sees it. */
-  abort(reason: () => unknown): void {
+  /** Somebody has asked for it: aborting it runs code of theirs. */
+  protected get seen(): boolean {
+    return this.#controller !== undefined
+  }
+
+  /** Aborts it, once. */
+  protected abort(): void {
     if (this.#aborted) return
     this.#aborted = true
-    this.#reason = reason
-    this.#controller?.abort(reason())
+    this.#controller?.abort(this.why())
   }
 }

@@ -5,7 +5,7 @@
 import { KeelsonError, suppress } from '../errors.js'
 import type { OperationKind } from '../events.js'
 import { Operation, type OperationHost } from './operation.js'
-import { type Part, type Record, without } from './record.js'
+import { Down, type Part, type Record, without } from './record.js'
 
 /** What happens to what a start wanted when it fails. */
 export type OnFailure = 'rollback' | 'keep' | 'retry'
@@ -88,11 +88,12 @@ export class StartOperation extends Operation {
     this.#ran = this.host.running
     this.host.running = true
     for (const record of this.host.topology.records.values()) {
-      if (record.shut) {
+      if ((record.down & Down.shut) !== 0) {
         record.wanted = false
         record.withdrawn = 'shutdown'
+        record.down &= ~Down.shut
       }
-      record.shut = record.orderAll = false // the order of a shutdown ends with it
+      if (record.stop !== undefined) record.stop.orderAll = false // the order of a shutdown ends with it
       if (record.ending) this.host.reconciler.look(record)
     }
     for (const operation of [...this.host.shutdowns]) operation.overtake()
@@ -126,25 +127,25 @@ export class StartOperation extends Operation {
   protected want(record: Record, essential: boolean, isRoot: boolean): void {
     const named = isRoot && this.target !== undefined
     if (named && !record.active) record.completed = false
-    for (const part of [...record.stops]) part.driver.overtaken(part)
-    record.manual = record.shut = false
-    record.culprit = undefined
+    if (record.stops.length > 0) for (const part of [...record.stops]) part.driver.overtaken(part)
+    record.down &= ~(Down.manual | Down.shut)
+    if (record.paused) record.pausing.culprit = undefined
     if (named && this.kind === 'restart' && record.isLive && record.state !== 'stopping')
       record.leastEpoch = record.epoch + 1
     this.claim(record, essential, isRoot)
     if (record.isLive) {
       // What is completing is not run again, unless it is named.
-      if (record.ending || (record.state === 'stopping' && (named || record.fate !== 'completed')))
+      if (record.ending || (record.state === 'stopping' && (named || record.stop?.fate !== 'completed')))
         record.remembered = true
       if (named) record.failures = 0
       return
     }
     record.failures = 0
     record.gaveUp = false
-    record.failedWait = undefined
+    if (record.paused) record.pausing.failedWait = undefined
     if (!isRoot) return
     // A start by name, or of all, does not wait for a backoff.
-    record.dueAt = record.ticket = 0
+    if (record.paused) record.pausing.dueAt = record.pausing.ticket = 0
     record.renewed = true
     record.retrying = false
   }
@@ -222,7 +223,7 @@ export class StartOperation extends Operation {
       if (record.desired) continue
       record.withdrawn = why
       if (why === 'rollback' && part === this.failure?.part) {
-        record.culprit = record.lastError ?? this.failure.cause
+        record.pausing.culprit = record.lastError ?? this.failure.cause
       }
       withdrawn.push(part)
       reconciler.look(record, this.beginSeq)
@@ -248,7 +249,7 @@ export class StartOperation extends Operation {
       const { record } = part
       if (!record.claims.includes(part)) continue // a stop took it
       without(record.claims, part)
-      if (!record.manual && !record.shut) record.wanted = true
+      if ((record.down & (Down.manual | Down.shut)) === 0) record.wanted = true
     }
   }
 

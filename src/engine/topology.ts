@@ -9,13 +9,15 @@ import { PHASE } from '../kernel/state.js'
 import { show } from '../kernel/validate.js'
 import type { Keeper, ServiceCore } from './core.js'
 import type { Neighbours } from './neighbours.js'
+import type { Instant } from './ports.js'
 import { append, Edge, Record, without } from './record.js'
+
+const NEVER: Instant = { now: 0, wall: 0 }
 
 export interface TopologyHost {
   readonly keeper: Keeper
   readonly defaults: Defaults
   readonly chained: boolean
-  due(record: Record): void
   /** A hook that was abandoned elsewhere has settled. */
   late(record: Record): void
 }
@@ -28,7 +30,6 @@ export class Topology {
   readonly #host: TopologyHost
   readonly #shared: Settings
   readonly #neighbours: () => Neighbours
-  readonly #due: (record: Record) => void
   #index = 0
   #last: Record | undefined
 
@@ -36,7 +37,6 @@ export class Topology {
     this.#host = host
     this.#shared = defaultSettings(host.defaults)
     this.#neighbours = neighbours
-    this.#due = (record) => host.due(record)
   }
 
   get(name: string): Record | undefined {
@@ -72,7 +72,7 @@ export class Topology {
   admit(core: ServiceCore): void {
     const { name } = core
     const subject = `service '${name}'`
-    this.#refuseItself(core)
+    if (core.nests !== undefined) this.#refuseItself(core)
     if (core.keeper === this.#host.keeper && this.records.get(name)?.core === core)
       throw new KeelsonError('SERVICE_DUPLICATE', `${subject} - is already registered here; register each service once`)
     if (core.keeper !== undefined && !core.keeper.solo && !core.keeper.closed)
@@ -108,7 +108,7 @@ export class Topology {
   /** Adds a service that was admitted. `DEPENDENCY_CYCLE` and `CONFIG_INVALID` leave everything as it was. */
   add(core: ServiceCore): Record {
     const { name } = core
-    const record = this.#absent.get(name) ?? new Record(name, this.#shared, this.#due)
+    const record = this.#absent.get(name) ?? new Record(name, this.#shared, NEVER)
     const { told } = core
     const edges = this.#edgesOf(core, record)
     this.#install(record, core, edges)
@@ -161,7 +161,7 @@ export class Topology {
       (edge) => this.records.get(edge.from.name) === edge.from && edge.from.deps.includes(edge),
     )
     if (left.length === 0) return
-    const absent = new Record(name, this.#shared, this.#due)
+    const absent = new Record(name, this.#shared, NEVER)
     this.#absent.set(name, absent)
     absent.facts = absent.factsNow
     absent.dependents = left
@@ -223,10 +223,10 @@ export class Topology {
 
   #install(record: Record, core: ServiceCore, edges: readonly Edge[]): void {
     record.core = core
-    record.settings = settingsOf(core.declared.options, this.#shared, this.#host.defaults)
+    record.settings = settingsOf(core.options, this.#shared, this.#host.defaults)
     core.keeper = this.#host.keeper
     core.told = record
-    for (const held of core.abandoned) {
+    for (const { held } of core.abandoned ?? []) {
       if (held.has(record)) continue
       // A hook of an earlier registration: it holds this one up all the same (R32).
       record.unsettled++
@@ -240,10 +240,10 @@ export class Topology {
 
   /** The edges of a service to be, linked in; or nothing changed and an error. */
   #edgesOf(core: ServiceCore, record: Record): Edge[] {
-    const { edges, runs } = core.declared
+    const { edges, runs } = core
     const { name } = core
     for (const spec of edges)
-      this.#end(`service '${name}'`, spec, spec.name === name ? runs : this.records.get(spec.name)?.core?.declared.runs)
+      this.#end(`service '${name}'`, spec, spec.name === name ? runs : this.records.get(spec.name)?.core?.runs)
     for (const { from, spec } of record.dependents) this.#end(`service '${from.name}'`, spec, runs)
     record.deps = []
     const linked = edges.map((spec) =>
@@ -280,7 +280,7 @@ export class Topology {
     if (self.name === name) return self
     const known = this.#absent.get(name)
     if (known !== undefined) return known
-    const record = new Record(name, this.#shared, this.#due)
+    const record = new Record(name, this.#shared, NEVER)
     this.#absent.set(name, record)
     return record
   }

@@ -28,11 +28,21 @@ const HOOKS = 64
 
 const settled = Promise.resolve()
 
+/** What is to be called, and with what: no closure is made for what happens to every service. */
+type Call<A, B> = (a: A, b: B) => void
+
+/** Queues an input for the next turn. */
+export type Post = <A, B>(input: Call<A, B>, a?: A, b?: B) => void
+
+/** Queues user code, to be entered when the present slice has decided all it will. */
+export type Enter = <A>(hook: (a: A) => void, a?: A) => void
+
 export class Turn {
   readonly #work: TurnWork
   readonly #clock: Clock
-  #inputs: (() => void)[] = []
-  #hooks: (() => void)[] = []
+  /** Each call takes three places: what, and with which two arguments. */
+  #inputs: unknown[] = []
+  #hooks: unknown[] = []
   #running = false
   #scheduled = false
   #paused = false
@@ -50,15 +60,13 @@ export class Turn {
     this.#clock = clock
   }
 
-  /** An input for the next turn. */
-  post(input: () => void): void {
-    this.#inputs.push(input)
+  readonly post: Post = (input, a, b) => {
+    this.#inputs.push(input, a, b)
     this.wake()
   }
 
-  /** User code, to be entered when this slice has decided all it will. */
-  enter(hook: () => void): void {
-    this.#hooks.push(hook)
+  readonly enter: Enter = (hook, a) => {
+    this.#hooks.push(hook, a, undefined)
     this.wake()
   }
 
@@ -91,13 +99,12 @@ export class Turn {
     if (!this.#open) {
       const inputs = this.#inputs
       this.#inputs = []
-      for (const input of inputs) this.#do(input)
-      this.#units += inputs.length
+      this.#all(inputs)
       this.#open = true
     }
     let more = true
     do {
-      while (more && this.#hooks.length < HOOKS && !this.#tired()) more = this.#work.step()
+      while (more && this.#hooks.length < 3 * HOOKS && !this.#tired()) more = this.#work.step()
       this.#enter()
     } while (more && !this.#late())
     this.#units += this.#work.deliver()
@@ -131,18 +138,20 @@ export class Turn {
     if (this.#hooks.length === 0) return
     const hooks = this.#hooks
     this.#hooks = []
-    for (const hook of hooks) this.#do(hook)
-    this.#units += hooks.length
+    this.#all(hooks)
     this.#work.began() // they took their time
   }
 
   /** Nothing that goes wrong in one of them may cost another one its turn; it surfaces when the turn is over. */
-  #do(what: () => void): void {
-    try {
-      what()
-    } catch (error) {
-      this.#faults.push(error)
+  #all(calls: readonly unknown[]): void {
+    for (let i = 0; i < calls.length; i += 3) {
+      try {
+        ;(calls[i] as Call<unknown, unknown>)(calls[i + 1], calls[i + 2])
+      } catch (error) {
+        this.#faults.push(error)
+      }
     }
+    this.#units += calls.length / 3
   }
 
   #pause(): false {

@@ -50,7 +50,7 @@ export class View {
     const nodes = new Map<string, DependencyGraph['nodes'][number]>()
     const edges: DependencyGraph['edges'][number][] = []
     for (const { name, core, state } of this.#topology.records.values())
-      nodes.set(name, Object.freeze({ name, type: core?.declared.type ?? 'service', state }))
+      nodes.set(name, Object.freeze({ name, type: core?.type ?? 'service', state }))
     for (const { name, deps } of this.#topology.records.values()) {
       for (const { to, spec } of deps) {
         if (!nodes.has(to.name)) nodes.set(to.name, Object.freeze({ name: to.name }))
@@ -126,7 +126,7 @@ export class View {
     const data = core === undefined ? undefined : dataOf(record)
     return Object.freeze({
       name: record.name,
-      type: core?.declared.type ?? 'service',
+      type: core?.type ?? 'service',
       phase: record.phase,
       state: record.state,
       health: record.health,
@@ -135,10 +135,10 @@ export class View {
       dependencies: Object.freeze(record.deps.filter(({ implied }) => !implied).map(({ to }) => to.name)),
       ...(blockedBy === undefined || blockedBy.length === 0 ? {} : { blockedBy: Object.freeze(blockedBy) }),
       ...(record.attempt > 0 ? { attempt: record.attempt } : {}),
-      ...(record.dueAt > 0 && pending ? { nextRetryAt: this.#wall(record.dueAt) } : {}),
+      ...(record.pause.dueAt > 0 && pending ? { nextRetryAt: this.#wall(record.pause.dueAt) } : {}),
       epoch: record.epoch,
-      since: record.since,
-      ...(record.active ? { uptime: this.#clock.now() - record.changedAt } : {}),
+      since: record.changed.wall,
+      ...(record.active ? { uptime: this.#clock.now() - record.changed.now } : {}),
       ...(stopReason === undefined ? {} : { stopReason }),
       ...(data === undefined ? {} : { data }),
     })
@@ -152,13 +152,13 @@ export class View {
       case 'gave up':
         return [{ name, state, kind: state === 'auth_required' ? 'auth' : 'failed', ...error }]
       case 'backoff':
-        return [{ name, state, kind: 'backoff', ...error, until: this.#wall(record.dueAt) }]
+        return [{ name, state, kind: 'backoff', ...error, until: this.#wall(record.pause.dueAt) }]
       case 'hook':
-        return [{ name, state, kind: 'hook', ...error, until: this.#wall(record.unsettledBy) }]
+        return [{ name, state, kind: 'hook', ...error, until: this.#wall(record.pause.unsettledBy) }]
       case 'dependency':
         return record.deps.filter((edge) => !edge.open).map(({ to }) => this.#dependency(to))
       case 'delay':
-        return [{ name, state, kind: 'delay', until: this.#wall(record.delayedUntil) }]
+        return [{ name, state, kind: 'delay', until: this.#wall(record.pause.delayedUntil) }]
       case 'permit':
         return [{ name, state, kind: 'permit' }]
       default:
@@ -172,12 +172,13 @@ export class View {
 
   /** An orderly stop waits for these dependents; in a shutdown also for those beyond one that has no instance. */
   #heldBy(record: Record): Cause[] {
+    const all = record.stop?.orderAll === true
     const waits = new Set<Record>()
     const above = new Set([record])
     for (const each of above) {
       for (const { from, spec } of each.dependents) {
-        if (from.isLive && (record.orderAll || leans(spec))) waits.add(from)
-        else if (record.orderAll) above.add(from)
+        if (from.isLive && (all || leans(spec))) waits.add(from)
+        else if (all) above.add(from)
       }
     }
     return [...waits].map(({ name, state }) => ({ name, state, kind: 'stop' }))

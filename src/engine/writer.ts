@@ -33,8 +33,7 @@ export class Writer {
       return false
     }
     record.state = state
-    record.changedAt = this.#moment.now
-    record.since = this.#moment.wall
+    record.changed = this.#moment.instant
     this.#setHealth(record, health)
     const seq = this.#log.count()
     const causedBy = record.cause === 0 ? record.lastSeq : record.cause
@@ -80,11 +79,11 @@ export class Writer {
   #setHealth(record: Record, health: HealthStatus): void {
     record.health = health
     const stable = record.active && serves(health)
-    if (stable && record.stableSince < 0) record.stableSince = this.#moment.now
-    else if (!stable && record.stableSince >= 0) {
+    if (stable) record.stable ??= this.#moment.instant
+    else if (record.stable !== undefined) {
       // The budget is whole again after enough good time, looked at when that time ends (R19).
-      if (this.#moment.now - record.stableSince >= record.settings.restart.stableAfter) record.failures = 0
-      record.stableSince = -1
+      if (this.#moment.now - record.stable.now >= record.settings.restart.stableAfter) record.failures = 0
+      record.stable = undefined
     }
   }
 
@@ -100,7 +99,7 @@ export class Writer {
         ...(record.lastError !== undefined ? { error: record.lastError } : {}),
         ...(reason !== undefined ? { reason } : {}),
         epoch: record.epoch,
-        timestamp: record.since,
+        timestamp: record.changed.wall,
       }
       this.#log.tell(core.changes, Object.freeze(change), 'state')
     }
@@ -116,5 +115,5 @@ export class Writer {
 
 /** The fields that name a service in its events. */
 export function who(record: Record): { name: string; serviceType: string; epoch: number } {
-  return { name: record.name, serviceType: record.core?.declared.type ?? 'service', epoch: record.epoch }
+  return { name: record.name, serviceType: record.core?.type ?? 'service', epoch: record.epoch }
 }

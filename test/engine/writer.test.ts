@@ -16,7 +16,7 @@ it('R1 a transition that is not in the table is dropped, counted and reported, n
   log.on('warning', (event) => seen.push(event))
   log.on('state', (event) => seen.push(event))
   const writer = new Writer(log, moment)
-  const record = new Record('db', defaultSettings(), () => {})
+  const record = new Record('db', defaultSettings(), { now: 0, wall: 0 })
   expect(writer.move(record, 'running', 'healthy')).toBe(false)
   log.deliver()
   expect(record).toMatchObject({ state: 'unknown', health: 'unknown' })
