@@ -91,7 +91,10 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
       target: undefined,
       timeout,
       signal,
-      targets: () => [...this.topology.records.values()],
+      targets: () => {
+        this.running = false // also if a start of the same turn said otherwise
+        return [...this.topology.records.values()]
+      },
       mark: (record) => {
         record.down |= Down.shut
         record.completed = false
@@ -125,16 +128,23 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
 
   /** Adds all of them or, throwing, none. */
   addAll(services: Iterable<Service>): void {
-    const left: (() => void)[] = []
+    const added: ServiceCore[] = []
+    const before: Pick<ServiceCore, 'keeper' | 'told'>[] = []
+    this.reconciler.moment.refresh()
     try {
       for (const service of services) {
         const core = coreOf(service)
+        // Of most there is nothing to remember.
         const { keeper, told } = core
-        this.add(service)
-        left.push(() => Object.assign(core, { keeper, told }))
+        if (keeper !== undefined || told.epoch > 0) before[added.length] = { keeper, told }
+        this.#add(core)
+        added.push(core)
       }
     } catch (error) {
-      for (const restore of left) restore()
+      for (const [i, core] of added.entries()) {
+        if (before[i] === undefined) core.release()
+        else Object.assign(core, before[i])
+      }
       throw error
     }
   }
@@ -142,16 +152,25 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   /** Registers a service, at once. */
   add(service: Service): void {
     this.#refuseClosed()
-    const core = coreOf(service)
+    this.reconciler.moment.refresh()
+    this.#add(coreOf(service))
+  }
+
+  #add(core: ServiceCore): void {
     this.topology.admit(core)
     const record = this.topology.add(core)
     const { log, moment } = this.reconciler
-    moment.refresh()
     record.changed = moment.instant
-    const operation = { operation: 'register', target: record.name, id: ++this.#id } as const
-    const begin = log.publish('operation', 0, { ...operation, phase: 'begin' })
-    record.lastSeq = log.publish('registered', begin, who(record))
-    log.publish('operation', begin, { ...operation, phase: 'end', outcome: 'done' })
+    const id = ++this.#id
+    const begin = log.count()
+    record.lastSeq = log.count()
+    const end = log.count()
+    if (log.heard) {
+      const operation = { operation: 'register', target: record.name, id } as const
+      log.record('operation', begin, 0, { ...operation, phase: 'begin' })
+      log.record('registered', record.lastSeq, begin, who(record))
+      log.record('operation', end, begin, { ...operation, phase: 'end', outcome: 'done' })
+    }
     if (this.running) this.#adopt(record)
   }
 

@@ -173,7 +173,7 @@ export class Life {
     const failure = thrown.length > 0 ? classOf(record.settings, thrown[0]) : 'transient'
     record.connectivity = failure === 'connectivity' ? record.connectivity + 1 : 0
     const reason = code === 'UNHEALTHY' ? 'unhealthy' : 'failed'
-    record.stopping(this.#host.moment.now).failure = failure
+    record.stopping(this.#host.moment.instant).failure = failure
     this.end(record, record.desired ? reason : (record.stopReason ?? reason), 'failed')
     this.#host.failing(record)
   }
@@ -182,9 +182,9 @@ export class Life {
   end(record: Record, reason: StopReason, fate: Fate): void {
     const { current: epoch, settings, inFlight } = record
     if (epoch === undefined || record.state === 'stopping') return
-    const { now } = this.#host.moment
+    const { now, instant } = this.#host.moment
     const wasActive = record.active
-    const stop = record.stopping(now)
+    const stop = record.stopping(instant)
     stop.fate = fate
     record.stopReason = reason
     if (inFlight !== undefined)
@@ -193,7 +193,7 @@ export class Life {
         now + (inFlight === 'onStart' ? settings.abortGrace : settings.stopTimeout - settings.abortGrace),
       )
     stop.stopBy = Math.min(stop.stopBy, now + settings.stopTimeout)
-    stop.beganAt = now
+    stop.began = instant
     this.#host.writer.move(record, 'stopping', 'unknown', reason)
     if (wasActive) this.#host.lost(record, fate === 'completed')
     epoch.end(fate === 'failed' ? record.lastError : reason, this.#host.enter)
@@ -203,8 +203,8 @@ export class Life {
 
   /** An operation's deadline came closer: what is in flight, or will be, has only so much time. */
   hurry(record: Record, hookBy: number, stopBy: number): void {
-    const { now } = this.#host.moment
-    const stop = record.stopping(now)
+    const { now, instant } = this.#host.moment
+    const stop = record.stopping(instant)
     stop.hookBy = Math.min(stop.hookBy, hookBy)
     stop.stopBy = Math.min(stop.stopBy, stopBy)
     if (record.state !== 'stopping') return
@@ -227,11 +227,11 @@ export class Life {
   readonly #enterStop = (epoch: Epoch<Record>): void => {
     const record = epoch.owner
     if (record?.core === undefined) return
-    const { now } = this.#host.moment
-    const stop = record.stopping(now)
+    const { now, instant } = this.#host.moment
+    const stop = record.stopping(instant)
     const context = new Closing(record, stop.stopBy - now, this.#host.logger)
     stop.closing = context
-    stop.enteredAt = now
+    stop.entered = instant
     if (this.#call('stop', record.core, context, epoch, this.#stopSettled))
       this.#host.deadlines.arm(record, stop.stopBy)
   }
@@ -241,8 +241,8 @@ export class Life {
     const stop = record?.stop
     if (record?.inFlight !== 'onStop' || stop === undefined) return this.#late(epoch, 'onStop')
     if (stop.fate === 'asked') {
-      const took = this.#host.moment.now - stop.enteredAt
-      for (const part of record.stops) part.took = took
+      const { now } = this.#host.moment
+      for (const part of record.stops) part.took = now - (stop.entered?.now ?? now)
     }
     if (thrown.length > 0) this.#unclean(record, 'STOP_FAILED', `onStop failed: ${describe(thrown[0])}`, thrown)
     this.#dispose(record, epoch)
@@ -304,11 +304,11 @@ export class Life {
   }
 
   #over(record: Record): void {
-    const { now } = this.#host.moment
+    const { instant } = this.#host.moment
     record.current?.finish()
     record.current = record.inFlight = undefined
     record.ending = false
-    record.stopping(now).overAt = now
+    record.stopping(instant).over = instant
     this.#host.deadlines.disarm(record)
     this.#host.over(record)
   }
@@ -368,7 +368,7 @@ export class Life {
       `service '${record.name}' - ${what}; look at what it does when its signal is aborted`,
       thrown.length > 0 ? { cause: thrown[0] } : {},
     )
-    const stop = record.stopping(this.#host.moment.now)
+    const stop = record.stopping(this.#host.moment.instant)
     if (stop.unclean === undefined) stop.unclean = [error]
     else stop.unclean.push(error)
   }

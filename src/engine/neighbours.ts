@@ -31,7 +31,7 @@ export class Neighbours {
       const now = ok && (!record.active || record.epoch >= part.least)
       if (now === part.ok) continue
       part.ok = now
-      if (now) part.okAt = this.#moment.now
+      if (now) part.okAt = this.#moment.instant
       part.driver.changed(part)
     }
   }

@@ -210,7 +210,7 @@ export abstract class Operation implements Driver, Timed {
   }
 
   report(outcome: OperationOutcome): OperationReport {
-    return report(this.kind, this.target, outcome, this.now - this.#beganAt, this.parts)
+    return report(this.kind, this.target, outcome, this.now - this.#beganAt, this.parts, this.host.nextMark())
   }
 
   get rejects(): boolean {

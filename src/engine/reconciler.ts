@@ -116,7 +116,7 @@ export class Reconciler implements LifeHost, TurnWork {
 
   // The parts of a turn
 
-  began(): void {
+  passed(): void {
     this.moment.refresh()
   }
 
@@ -134,7 +134,6 @@ export class Reconciler implements LifeHost, TurnWork {
   }
 
   deliver(): number {
-    this.moment.refresh() // hooks have run
     return this.log.deliver()
   }
 
@@ -169,8 +168,8 @@ export class Reconciler implements LifeHost, TurnWork {
     if (reason === undefined) return
     if (record.state === 'starting') return this.life.end(record, reason, 'asked')
     record.ending = true
-    const stop = record.stopping(this.moment.now)
-    stop.askedAt = this.moment.now
+    const stop = record.stopping(this.moment.instant)
+    stop.asked = this.moment.instant
     stop.orderAll = (record.down & Down.shut) !== 0
     record.stopReason = reason
     this.neighbours.lost(record, false, record.cause === 0 ? record.lastSeq : record.cause)

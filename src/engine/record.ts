@@ -87,8 +87,8 @@ export class Part {
   /** The operation wants it down, not up. */
   wantsDown = false
   ok = false
-  /** Monotonic time at which it last became what the operation waits for. */
-  okAt = 0
+  /** When it last became what the operation waits for. */
+  okAt: Instant | undefined = undefined
   done = false
   error: KeelsonError | undefined = undefined
   /** How long the last hook that the operation waited for took; -1 if none has. */
@@ -111,19 +111,18 @@ export class Part {
 /** How an epoch came to its end: by a decision of somebody, by a failure, or of itself. */
 export type Fate = 'asked' | 'failed' | 'completed'
 
-/** The end of an epoch, from its being asked for until the next epoch begins. Times are monotonic. */
+/** The end of an epoch, from its being asked for until the next epoch begins. */
 export class Stop {
   fate: Fate = 'asked'
   failure: FailureClass = 'transient'
   /** It waits for the dependents in `users`, not only for those in `leaning`. */
   orderAll = false
-  /** When it was asked for, began and was over; for reports. */
-  askedAt: number
-  beganAt = 0
-  overAt = 0
-  /** When `onStop` was entered. */
-  enteredAt = 0
-  /** Until when the hooks that it waits for have time, and it as a whole. */
+  /** When it was asked for, began, `onStop` was entered, and it was over; for reports. */
+  asked: Instant
+  began: Instant | undefined = undefined
+  entered: Instant | undefined = undefined
+  over: Instant | undefined = undefined
+  /** Monotonic times until which the hooks that it waits for have time, and it as a whole. */
   hookBy: number = Number.POSITIVE_INFINITY
   stopBy: number = Number.POSITIVE_INFINITY
   /** The time for it is over: what is left to dispose of is no longer waited for. */
@@ -133,8 +132,8 @@ export class Stop {
   closing: { abort(): void } | undefined = undefined
   awaitedDisposer: unknown = undefined
 
-  constructor(askedAt: number) {
-    this.askedAt = askedAt
+  constructor(asked: Instant) {
+    this.asked = asked
   }
 }
 
@@ -302,8 +301,13 @@ export class Record implements Timed, Owner {
     if (culprit !== undefined) this.pausing.culprit = culprit
   }
 
+  /** No operation wants it up any more. */
+  forgo(): void {
+    this.claims = NO_PARTS
+  }
+
   /** Its end, asked for now unless it has been. */
-  stopping(now: number): Stop {
+  stopping(now: Instant): Stop {
     this.stop ??= new Stop(now)
     return this.stop
   }

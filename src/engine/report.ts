@@ -2,15 +2,16 @@
 // Reads records, changes nothing.
 
 import type { OperationKind, OperationOutcome, OperationReport, ServiceOutcome } from '../events.js'
-import { append, type Part, type Record, type Stop } from './record.js'
+import { append, type Part, type Record } from './record.js'
 
-/** The report of an operation that has just come to this outcome. */
+/** The report of an operation that has just come to this outcome; `mark` is borne by no record yet. */
 export function report(
   operation: OperationKind,
   target: string | undefined,
   outcome: OperationOutcome,
   duration: number,
   parts: readonly Part[],
+  mark: number,
 ): OperationReport {
   const rows = parts.map(capture)
   let services: readonly ServiceOutcome[] | undefined
@@ -24,7 +25,7 @@ export function report(
       return services
     },
     criticalPath: Object.freeze(
-      operation === 'stop' || operation === 'unregister' ? stopPath(parts) : startPath(parts),
+      operation === 'stop' || operation === 'unregister' ? stopPath(parts, mark) : startPath(parts, mark),
     ),
   })
 }
@@ -36,7 +37,7 @@ interface Captured extends Omit<ServiceOutcome, 'outcome' | 'hookDuration' | 'wa
   readonly error: unknown
 }
 
-const NO_WAITS: Captured['waits'] = Object.freeze([])
+const NO_WAITS: Captured['waits'][number][] = []
 
 function capture(part: Part): Captured {
   const { record } = part
@@ -64,16 +65,19 @@ function row({ name, outcome, state, took, waits, error }: Captured): ServiceOut
 
 /** For a start the dependencies that it waited for, for a stop the dependents; those that took no time are left out. */
 function waitsOf({ record, epochBefore, wantsDown, wasLive }: Part): Captured['waits'] {
-  let waits: { name: string; duration: number }[] | undefined
-  const add = (name: string, duration: number): void => {
-    if (duration > 0) waits = append(waits ?? [], Object.freeze({ name, duration }))
-  }
+  let waits: Captured['waits'][number][] = NO_WAITS
+  const { stop } = record
   if (!wantsDown) {
-    if (record.epoch > epochBefore || !record.isLive) for (const { to, waited } of record.deps) add(to.name, waited)
-  } else if (wasLive && !record.isLive && record.stop !== undefined)
-    for (const from of users(record))
-      if (restedAt(from) <= record.stop.beganAt) add(from.name, restedAt(from) - record.stop.askedAt)
-  return waits === undefined ? NO_WAITS : Object.freeze(waits)
+    if (record.epoch > epochBefore || !record.isLive)
+      for (const { to, waited } of record.deps)
+        if (waited > 0) waits = append(waits, Object.freeze({ name: to.name, duration: waited }))
+  } else if (wasLive && !record.isLive && stop?.began !== undefined)
+    for (const { from } of users(record)) {
+      const rested = restedAt(from)
+      if (rested <= stop.began.now && rested > stop.asked.now)
+        waits = append(waits, Object.freeze({ name: from.name, duration: rested - stop.asked.now }))
+    }
+  return waits === NO_WAITS ? waits : Object.freeze(waits)
 }
 
 function outcomeOf(part: Part): ServiceOutcome['outcome'] {
@@ -92,64 +96,57 @@ function outcomeOf(part: Part): ServiceOutcome['outcome'] {
       : 'cancelled'
 }
 
-/** From the service that was up last back along the edge that each waited for last. */
-function startPath(parts: readonly Part[]): string[] {
-  let last: Record | undefined
-  const began = new Map(parts.map((part) => [part.record, part.epochBefore]))
-  let lastOf: Part | undefined
+/** From the service that was up last back along the edge that each waited for last; `mark` is borne by no record yet. */
+function startPath(parts: readonly Part[], mark: number): string[] {
+  let last: Part | undefined
   for (const part of parts) {
     const { record, epochBefore, essential } = part
-    if (!essential || record.epoch <= epochBefore || (lastOf !== undefined && !later(part, lastOf))) continue
-    lastOf = part
-    last = record
+    if (record.epoch <= epochBefore) continue
+    record.mark = mark
+    if (essential && (last === undefined || isLater(part, last))) last = part
   }
   const path: string[] = []
-  while (last !== undefined && path.length <= parts.length) {
-    path.push(last.name)
-    const next: Record | undefined = last.gate?.to
-    last = next !== undefined && (began.get(next) ?? next.epoch) < next.epoch ? next : undefined
-  }
+  for (let each = last?.record; each?.mark === mark && path.length <= parts.length; each = each.gate?.to)
+    path.push(each.name)
   return path.reverse()
 }
 
 /** Which of two was there later; in one instant, whose event came later. */
-function later(a: Part, b: Part): boolean {
-  return a.okAt === b.okAt ? a.record.lastSeq > b.record.lastSeq : a.okAt > b.okAt
+function isLater(a: Part, b: Part): boolean {
+  const [at, than] = [a.okAt?.now ?? 0, b.okAt?.now ?? 0]
+  return at === than ? a.record.lastSeq > b.record.lastSeq : at > than
 }
 
 /** From the service that came to rest last back along the dependents that each waited for last. */
-function stopPath(parts: readonly Part[]): string[] {
-  const stopped = new Map<Record, Stop>()
+function stopPath(parts: readonly Part[], mark: number): string[] {
   let last: Record | undefined
   for (const { record, wasLive } of parts) {
     if (!wasLive || record.isLive || record.stop === undefined) continue
-    stopped.set(record, record.stop)
-    if (last === undefined || record.stop.overAt >= restedAt(last)) last = record
+    record.mark = mark
+    if (last === undefined || restedAt(record) >= restedAt(last)) last = record
   }
   const path: string[] = []
   while (last !== undefined && path.length <= parts.length) {
     path.push(last.name)
-    const began: number = stopped.get(last)?.beganAt ?? 0
+    const began = last.stop?.began?.now ?? 0
     let next: Record | undefined
-    for (const from of users(last))
-      if (stopped.has(from) && restedAt(from) <= began && (next === undefined || restedAt(from) >= restedAt(next)))
+    for (const { from } of users(last))
+      if (from.mark === mark && restedAt(from) <= began && (next === undefined || restedAt(from) >= restedAt(next)))
         next = from
     last = next
   }
   return path.reverse()
 }
 
-const restedAt = ({ stop }: Record): number => stop?.overAt ?? 0
+const restedAt = ({ stop }: Record): number => stop?.over?.now ?? 0
 
 /** The dependents of a service, and in place of one without an instance its dependents. */
-function users(record: Record): readonly Record[] {
-  const asked = record.stop?.askedAt ?? 0
-  const seen = new Set<Record>()
-  const add = (each: Record): void => {
-    for (const { from } of each.dependents) seen.add(from)
-  }
-  if (record.dependents.length === 0) return []
-  add(record)
-  for (const each of seen) if (restedAt(each) < asked) add(each)
-  return [...seen]
+function users(record: Record): Iterable<{ readonly from: Record }> {
+  const asked = record.stop?.asked.now ?? 0
+  if (record.dependents.every(({ from }) => restedAt(from) >= asked)) return record.dependents
+  const edges = new Map(record.dependents.map((edge) => [edge.from, edge]))
+  for (const [from] of edges)
+    if (restedAt(from) < asked)
+      for (const edge of from.dependents) if (!edges.has(edge.from)) edges.set(edge.from, edge)
+  return edges.values()
 }

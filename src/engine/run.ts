@@ -3,8 +3,7 @@
 
 import { isKeelsonError } from '../errors.js'
 import type { Engine } from './engine.js'
-import type { Record } from './record.js'
-import { essentialOf } from './start.js'
+import { markEssential } from './start.js'
 
 /** Why an engine has no reason to stay up: somebody stops it, all is done, or a service gave up. */
 export type Leave =
@@ -17,12 +16,18 @@ function leave(engine: Engine): Leave | undefined {
   if (engine.shutdowns.size > 0 || !engine.running)
     return { why: 'stopped', by: [...engine.shutdowns].map(({ promise }) => promise) }
   let completed = true
-  let essential: ReadonlySet<Record> | undefined
+  let mark = 0
   for (const record of engine.topology.records.values()) {
     if (!record.desired) continue
     if (record.state === 'failed' && record.gaveUp && record.pause.failedWait === undefined) {
-      essential ??= essentialOf([...engine.topology.records.values()].filter(({ settings }) => settings.autoStart))
-      if (essential.has(record)) return { why: 'gave up', error: record.lastError }
+      if (mark === 0) {
+        mark = engine.nextMark()
+        markEssential(
+          [...engine.topology.records.values()].filter(({ settings }) => settings.autoStart),
+          mark,
+        )
+      }
+      if (record.mark === mark) return { why: 'gave up', error: record.lastError }
     }
     if (!record.completedForGood) completed = false
   }

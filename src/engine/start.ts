@@ -77,10 +77,12 @@ export class StartOperation extends Operation {
   /** Wants the roots and all they require, as far as it is not up; checks all of it before it touches any (R6, R10). */
   protected raise(roots: readonly Record[]): void {
     const wanted = this.closure(roots)
-    const essential = new Set(this.target !== undefined ? wanted : essentialOf(roots))
-    const isRoot = new Set(roots)
     if (this.target === undefined) this.#reopen()
-    for (const record of wanted) this.want(record, essential.has(record), isRoot.has(record))
+    const mark = this.host.nextMark()
+    markEssential(this.target === undefined ? roots : wanted, mark, this.target !== undefined)
+    wanted.forEach((record, i) => {
+      this.want(record, record.mark === mark, i < roots.length)
+    })
   }
 
   /** All of it is to run: what was shut is so no longer, and a stop under way is overtaken. */
@@ -99,7 +101,7 @@ export class StartOperation extends Operation {
     for (const operation of [...this.host.shutdowns]) operation.overtake()
   }
 
-  /** The roots and what they require, as far as it is not up; throws if something is missing. */
+  /** The roots and behind them what they require, as far as it is not up; throws if something is missing. */
   protected closure(roots: readonly Record[]): Record[] {
     const mark = this.host.nextMark()
     const wanted: Record[] = []
@@ -270,10 +272,16 @@ export class StartOperation extends Operation {
   }
 }
 
-/** The essential ones among the roots, and what they require over edges whose timeout fails them (R29, R30). */
-export function essentialOf(roots: readonly Record[]): Set<Record> {
-  const found = new Set(roots.filter((record) => record.settings.essential))
+/** Marks the essential ones among the roots, or all, and what they require over edges whose timeout fails them (R29, R30). */
+export function markEssential(roots: readonly Record[], mark: number, all = false): void {
+  const found: Record[] = []
+  for (const record of roots) if (all || record.settings.essential) find(record)
   for (const record of found)
-    for (const { to, spec } of record.deps) if (!spec.optional && spec.onTimeout === 'fail') found.add(to)
-  return found
+    for (const { to, spec } of record.deps) if (!spec.optional && spec.onTimeout === 'fail') find(to)
+
+  function find(record: Record): void {
+    if (record.mark === mark) return
+    record.mark = mark
+    found.push(record)
+  }
 }

@@ -37,39 +37,25 @@ export class StopOperation extends Operation {
       this.end('failed', error)
       return
     }
-    const isTarget = new Set(targets)
-    const taken =
-      this.target === undefined ? new Map(targets.map((record) => [record, true])) : this.#takenDown(targets)
-    for (const record of taken.keys()) {
-      if (!isTarget.has(record) && !record.isLive) continue
-      const part = new Part(this, record, true, isTarget.has(record))
+    // What goes down with the targets stands behind them.
+    const { records, needing } = this.target === undefined ? { records: targets, needing: targets } : takenDown(targets)
+    records.forEach((record, i) => {
+      if (i >= targets.length && !record.isLive) return
+      const part = new Part(this, record, true, i < targets.length)
       part.wantsDown = true
       this.parts.push(part)
-    }
+    })
     for (const record of targets) {
       this.#request.mark(record)
       record.wanted = record.remembered = false
       record.leastEpoch = 0
     }
-    for (const [record, needed] of taken) if (needed) for (const part of [...record.claims]) part.driver.overtaken(part)
+    for (const { claims } of needing) if (claims.length > 0) for (const part of [...claims]) part.driver.overtaken(part)
     for (const record of targets) {
-      record.claims = []
+      record.forgo()
       reconciler.look(record, this.beginSeq)
     }
     this.bring(this.parts, this.#request.timeout)
-  }
-
-  /** What goes down with the targets, and whether it needs them or would come back without. */
-  #takenDown(targets: readonly Record[]): Map<Record, boolean> {
-    const taken = new Map(targets.map((record) => [record, true]))
-    for (const [record, needed] of taken) {
-      for (const { from, spec } of record.dependents) {
-        if (from.core === undefined || taken.get(from) === true) continue
-        const goes = from.isLive ? record.active && leans(spec) : from.claims.length > 0 && !spec.optional
-        if (goes) taken.set(from, needed && !spec.optional)
-      }
-    }
-    return taken
   }
 
   override judge(): void {
@@ -98,4 +84,18 @@ export class StopOperation extends Operation {
   override changed(): void {}
   override failed(): void {}
   protected override timedOut(): void {}
+}
+
+/** The targets and behind them what goes down with them; and those of both that would not come back without them. */
+function takenDown(targets: readonly Record[]): { records: Record[]; needing: Record[] } {
+  const taken = new Map(targets.map((record) => [record, true]))
+  for (const [record, needed] of taken) {
+    for (const { from, spec } of record.dependents) {
+      if (from.core === undefined || taken.get(from) === true) continue
+      const goes = from.isLive ? record.active && leans(spec) : from.claims.length > 0 && !spec.optional
+      if (goes) taken.set(from, needed && !spec.optional)
+    }
+  }
+  const records = [...taken.keys()]
+  return { records, needing: records.filter((record) => taken.get(record)) }
 }

@@ -71,20 +71,25 @@ export class Topology {
   /** Whether `core` can be registered here; throws what is against it, and changes nothing. */
   admit(core: ServiceCore): void {
     const { name } = core
-    const subject = `service '${name}'`
     if (core.nests !== undefined) this.#refuseItself(core)
     if (core.keeper === this.#host.keeper && this.records.get(name)?.core === core)
-      throw new KeelsonError('SERVICE_DUPLICATE', `${subject} - is already registered here; register each service once`)
+      throw new KeelsonError(
+        'SERVICE_DUPLICATE',
+        `service '${name}' - is already registered here; register each service once`,
+      )
     if (core.keeper !== undefined && !core.keeper.solo && !core.keeper.closed)
       throw new KeelsonError(
         'SERVICE_IN_USE',
-        `${subject} - belongs to another orchestrator; unregister it there first`,
+        `service '${name}' - belongs to another orchestrator; unregister it there first`,
       )
     if (this.records.has(name))
-      throw new KeelsonError('SERVICE_DUPLICATE', `${subject} - the name is taken; choose another, or use replace()`)
+      throw new KeelsonError(
+        'SERVICE_DUPLICATE',
+        `service '${name}' - the name is taken; choose another, or use replace()`,
+      )
     const { state } = core.service
     if (PHASE[state] !== 'idle')
-      throw new KeelsonError('SERVICE_IN_USE', `${subject} - is ${state}; register it while it is at rest`)
+      throw new KeelsonError('SERVICE_IN_USE', `service '${name}' - is ${state}; register it while it is at rest`)
   }
 
   /** What is registered, as cores. */
@@ -240,11 +245,9 @@ export class Topology {
 
   /** The edges of a service to be, linked in; or nothing changed and an error. */
   #edgesOf(core: ServiceCore, record: Record): Edge[] {
-    const { edges, runs } = core
-    const { name } = core
-    for (const spec of edges)
-      this.#end(`service '${name}'`, spec, spec.name === name ? runs : this.records.get(spec.name)?.core?.runs)
-    for (const { from, spec } of record.dependents) this.#end(`service '${from.name}'`, spec, runs)
+    const { edges, runs, name } = core
+    for (const spec of edges) this.#end(name, spec, spec.name === name ? core : this.records.get(spec.name)?.core)
+    if (!runs) for (const { from, spec } of record.dependents) this.#end(from.name, spec, core)
     record.deps = []
     const linked = edges.map((spec) =>
       this.#link(record, this.records.get(spec.name) ?? this.#placeholder(spec.name, record), spec, false),
@@ -268,11 +271,11 @@ export class Topology {
   }
 
   /** Waiting for the end of a service that never ends is a mistake. */
-  #end(subject: string, { name, condition }: EdgeSpec, runs: boolean | undefined): void {
-    if (condition === 'completed' && runs === false)
+  #end(dependent: string, { name, condition }: EdgeSpec, target: ServiceCore | undefined): void {
+    if (condition === 'completed' && target?.runs === false)
       throw new KeelsonError(
         'CONFIG_INVALID',
-        `${subject}: dependsOn waits until '${name}' has completed, which never ends of itself; give '${name}' an onRun, or wait for 'healthy'`,
+        `service '${dependent}': dependsOn waits until '${name}' has completed, which never ends of itself; give '${name}' an onRun, or wait for 'healthy'`,
       )
   }
 

@@ -6,8 +6,8 @@ import type { Clock } from './ports.js'
 
 /** The parts of a turn, in their order. */
 export interface TurnWork {
-  /** Called at the beginning of every slice, and after hooks have run. */
-  began(): void
+  /** Time may have passed: called at the beginning, and after hooks and listeners have run. */
+  passed(): void
   /** One more service closer to the fixed point; `false` when it is reached. */
   step(): boolean
   /** Delivers what is queued; returns how much that was. */
@@ -85,8 +85,8 @@ export class Turn {
     // Only a task of the host lets time pass between two turns: what follows sooner shares one measure with the last.
     if (this.#clock.now() - this.#endedAt > GAP) this.#measure()
     try {
-      do this.#work.began()
-      while (this.#slice())
+      this.#work.passed()
+      while (this.#slice());
     } finally {
       this.#running = false
       this.#endedAt = this.#clock.now()
@@ -107,12 +107,12 @@ export class Turn {
       while (more && this.#hooks.length < 3 * HOOKS && !this.#tired()) more = this.#work.step()
       this.#enter()
     } while (more && !this.#late())
-    this.#units += this.#work.deliver()
+    this.#deliver()
     if (more) return this.#pause()
     if (this.#hooks.length > 0) return true
     this.#open = false
     this.#work.ended()
-    if (this.#inputs.length === 0 && this.#hooks.length === 0 && this.#work.deliver() === 0) return false
+    if (this.#inputs.length === 0 && this.#hooks.length === 0 && this.#deliver() === 0) return false
     return this.#tired() ? this.#pause() : true
   }
 
@@ -139,7 +139,14 @@ export class Turn {
     const hooks = this.#hooks
     this.#hooks = []
     this.#all(hooks)
-    this.#work.began() // they took their time
+    this.#work.passed()
+  }
+
+  #deliver(): number {
+    const delivered = this.#work.deliver()
+    this.#units += delivered
+    if (delivered > 0) this.#work.passed()
+    return delivered
   }
 
   /** Nothing that goes wrong in one of them may cost another one its turn; it surfaces when the turn is over. */

@@ -159,11 +159,20 @@ export function defaultSettings(defaults: Defaults = {}): Settings {
 
 /** The settings of a service: its own options over the orchestrator's over the library's. */
 export function settingsOf(options: ServiceOptions, shared: Settings, defaults: Defaults): Settings {
-  for (const key of Object.keys(SERVICE_FIELDS)) {
-    if (key !== 'type' && key !== 'dependsOn' && options[key as keyof ServiceOptions] !== undefined)
-      return settle(options, defaults)
-  }
-  return shared
+  const { restart, healthCheck, startDelay, startTimeout, stopTimeout, abortGrace } = options
+  const { essential, autoStart, remote, classify } = options
+  const own =
+    restart ??
+    healthCheck ??
+    startDelay ??
+    startTimeout ??
+    stopTimeout ??
+    abortGrace ??
+    essential ??
+    autoStart ??
+    remote ??
+    classify
+  return own === undefined ? shared : settle(options, defaults)
 }
 
 function settle(options: ServiceOptions, defaults: Defaults): Settings {

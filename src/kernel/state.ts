@@ -36,20 +36,22 @@ export const TRANSITIONS: readonly (readonly [
 /** The states a service can be in, `running` and `connected` being two labels of one. */
 export const STATES: readonly ServiceState[] = Object.keys(PHASE) as ServiceState[]
 
-const LEGAL: ReadonlySet<string> = new Set(
-  TRANSITIONS.flatMap(([from, targets]) =>
-    STATES.filter((s) => s === from || PHASE[s] === from).flatMap((s) =>
-      targets.flatMap((to) =>
-        STATES.filter((t) => t !== s && t !== 'unknown' && (t === to || PHASE[t] === to)).map((t) => `${s} ${t}`),
-      ),
-    ),
-  ),
-)
-const legalFrom = new Map(STATES.map((s) => [s, new Set(STATES.filter((t) => LEGAL.has(`${s} ${t}`)))]))
+const isOneOf = (state: ServiceState, names: readonly string[]): boolean =>
+  names.includes(state) || names.includes(PHASE[state])
+
+/** One bit per state, and per state the bits of those that may follow it. */
+const BIT = Object.fromEntries(STATES.map((state, i) => [state, 1 << i])) as Record<ServiceState, number>
+const NEXT = Object.fromEntries(
+  STATES.map((from) => {
+    const targets = TRANSITIONS.flatMap(([source, to]) => (isOneOf(from, [source]) ? to : []))
+    const next = STATES.filter((to) => to !== from && to !== 'unknown' && isOneOf(to, targets))
+    return [from, next.reduce((bits, to) => bits | BIT[to], 0)]
+  }),
+) as Record<ServiceState, number>
 
 /** Whether a service may go from one state to another in one step. */
 export function step(from: ServiceState, to: ServiceState): boolean {
-  return legalFrom.get(from)?.has(to) === true
+  return (NEXT[from] & BIT[to]) !== 0
 }
 
 /** The life of a service as a Mermaid state diagram, drawn from the table. */
