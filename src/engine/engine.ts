@@ -37,6 +37,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   readonly shutdownTimeout: number
   readonly solo: boolean
   running = false
+  falling = false
   readonly shutdowns: Set<Operation> = new Set()
   /** Told when a service ended of itself or gave up, and when everything is being stopped. */
   readonly watchers: Set<() => void> = new Set()
@@ -370,6 +371,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   }
 
   judge(): boolean {
+    this.falling = false
     if (this.#touched.size === 0) return false
     const touched = this.#touched
     this.#touched = new Set()

@@ -16,6 +16,8 @@ export interface OperationHost {
   readonly shutdownTimeout: number
   /** From `start()` until `stop()` or the rollback of that start: registrations come up by themselves. */
   running: boolean
+  /** Something was told to be down, and what that brings down has not been drawn yet: nobody counts as up for good. */
+  falling: boolean
   /** The operations under way that bring everything to rest. */
   readonly shutdowns: ReadonlySet<Operation>
   nextId(): number
@@ -109,6 +111,7 @@ export abstract class Operation implements Driver, Timed {
   /** Brings parts to rest within `timeout` milliseconds from now. */
   protected bring(parts: readonly Part[], timeout: number): void {
     this.stage = 'down'
+    this.host.falling = true
     this.left = 0
     this.#hurried = false
     for (const part of parts) {

@@ -203,8 +203,18 @@ export class Reconciler implements LifeHost, TurnWork {
   #judgeWait(record: Record): void {
     if (record.gaveUp) return this.#fail(record, record.lastError, true)
     if (record.completedForGood) return
-    if (record.unsettled > 0 && record.pause.dueAt <= this.moment.now)
-      return this.#fail(
+    const edge = record.unmet === 0 ? undefined : record.deps.find((e) => !e.open && e.hopeless)
+    if (edge !== undefined) {
+      const { to } = edge
+      const has = to.gaveUp ? `is ${to.state}` : 'has completed'
+      const error = new KeelsonError(
+        'START_FAILED',
+        `service '${record.name}' - needs '${to.name}' ${edge.spec.condition}, which ${has}; start '${to.name}' by name`,
+        to.lastError === undefined ? {} : { cause: to.lastError },
+      )
+      this.#fail(record, error, true)
+    } else if (record.unsettled > 0 && record.pause.dueAt <= this.moment.now)
+      this.#fail(
         record,
         new KeelsonError(
           'START_FAILED',
@@ -212,17 +222,6 @@ export class Reconciler implements LifeHost, TurnWork {
         ),
         false,
       )
-    if (record.unmet === 0) return
-    const edge = record.deps.find((e) => !e.open && e.hopeless)
-    if (edge === undefined) return
-    const { to } = edge
-    const has = to.gaveUp ? `is ${to.state}` : 'has completed'
-    const error = new KeelsonError(
-      'START_FAILED',
-      `service '${record.name}' - needs '${to.name}' ${edge.spec.condition}, which ${has}; start '${to.name}' by name`,
-      to.lastError === undefined ? {} : { cause: to.lastError },
-    )
-    this.#fail(record, error, true)
   }
 
   #fail(record: Record, error: KeelsonError | undefined, final: boolean): void {

@@ -27,6 +27,7 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
 
   protected override apply(): void {
     const record = this.#record
+    if (record.removing) return this.end('cancelled', this.cancelled('unregister'))
     try {
       this.host.topology.find(record.name)
       this.host.topology.fits(record, this.#next)

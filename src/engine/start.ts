@@ -112,18 +112,23 @@ export class StartOperation extends Operation {
     }
     for (let i = 0; i < wanted.length; i++) {
       const record = wanted[i] as Record
-      if (record.active && !record.ending && record.wanted && record.desired) continue
+      if (this.#isUp(record)) continue
       for (const { to, spec } of record.deps) {
         if (spec.optional || to.mark === mark) continue
         if (to.core === undefined || to.removing) {
           throw this.host.topology.missing(record.name, to.name)
         }
-        if (to.active && !to.ending && to.wanted && to.desired) continue // up
+        if (this.#isUp(to)) continue
         to.mark = mark
         wanted.push(to)
       }
     }
     return wanted
+  }
+
+  /** It and all it requires is up and stays so. */
+  #isUp(record: Record): boolean {
+    return record.active && !record.ending && record.wanted && record.desired && !this.host.falling
   }
 
   protected want(record: Record, essential: boolean, isRoot: boolean): void {
@@ -145,7 +150,7 @@ export class StartOperation extends Operation {
     record.failures = 0
     record.gaveUp = false
     if (record.paused) record.pausing.failedWait = undefined
-    if (!isRoot) return
+    if (!isRoot || (!named && record.completed)) return
     // A start by name, or of all, does not wait for a backoff.
     if (record.paused) record.pausing.dueAt = record.pausing.ticket = 0
     record.renewed = true
