@@ -2,7 +2,7 @@
 // it is registered. One path: `start`, `stop` and `restart` of a registered service go through its orchestrator (R47).
 // The hooks are protected; nobody but the engine calls them.
 
-import { CORE, type HookTable, ServiceCore } from './engine/core.js'
+import { CORE, type HookTable, type Keeper, ServiceCore } from './engine/core.js'
 import { Engine } from './engine/engine.js'
 import { systemClock, systemRandom } from './engine/ports.js'
 import { Subscribers } from './engine/subscribers.js'
@@ -61,7 +61,6 @@ export abstract class ManagedService implements Service {
         `${subject}: healthCheck has no effect without a check; give the service one, or leave it out`,
       )
     this.#core = new ServiceCore(this, name, table, {
-      type: options.type ?? 'service',
       options,
       edges: edges(subject, options.dependsOn),
       ...has,
@@ -121,7 +120,7 @@ export abstract class ManagedService implements Service {
    */
   async start(options: CallOptions = {}): Promise<void> {
     check(`service '${this.name}'.start()`, '', options, CALL_FIELDS)
-    await this.#keeper.startService(this.name, options)
+    await keeperOf(this, this.#core).startService(this.name, options)
   }
 
   /**
@@ -130,13 +129,13 @@ export abstract class ManagedService implements Service {
    */
   async stop(options: CallOptions = {}): Promise<void> {
     check(`service '${this.name}'.stop()`, '', options, CALL_FIELDS)
-    await this.#keeper.stopService(this.name, options)
+    await keeperOf(this, this.#core).stopService(this.name, options)
   }
 
   /** Stops and starts again: a new epoch (R6). Throws like `start`. */
   async restart(options: CallOptions = {}): Promise<void> {
     check(`service '${this.name}'.restart()`, '', options, CALL_FIELDS)
-    await this.#keeper.restartService(this.name, options)
+    await keeperOf(this, this.#core).restartService(this.name, options)
   }
 
   /** Subscribes to its changes of state, from now on; a listener that throws disturbs nobody (R39). */
@@ -160,28 +159,26 @@ export abstract class ManagedService implements Service {
     this.#core.statuses ??= new Subscribers()
     return this.#core.statuses.add(listener, this.#core.keeper?.seq ?? 0)
   }
+}
 
-  /** Its orchestrator, or an engine of its own that behaves as if it were the only service of one (R47). */
-  get #keeper(): NonNullable<ServiceCore['keeper']> {
-    if (this.#core.keeper === undefined) {
-      const alone = new Engine({
-        clock: systemClock,
-        random: systemRandom,
-        logger: silent,
-        maxConcurrentStarts: Number.POSITIVE_INFINITY,
-        maxConcurrentRetries: 5,
-        maxConcurrentChecks: 64,
-        history: 0,
-        defaults: {},
-        shutdownTimeout: 30_000,
-        chained: false,
-        solo: true,
-      })
-      alone.add(this)
-      return alone
-    }
-    return this.#core.keeper
-  }
+/** Its orchestrator, or an engine of its own that behaves as if it were the only service of one (R47). */
+function keeperOf(service: Service, core: ServiceCore): Keeper {
+  if (core.keeper !== undefined) return core.keeper
+  const alone = new Engine({
+    clock: systemClock,
+    random: systemRandom,
+    logger: silent,
+    maxConcurrentStarts: Number.POSITIVE_INFINITY,
+    maxConcurrentRetries: 5,
+    maxConcurrentChecks: 64,
+    history: 0,
+    defaults: {},
+    shutdownTimeout: 30_000,
+    chained: false,
+    solo: true,
+  })
+  alone.add(service)
+  return alone
 }
 
 /**

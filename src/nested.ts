@@ -2,11 +2,11 @@
 // roll-up is its health.
 
 import { BaseService } from './base-service.js'
+import type { Closing } from './engine/closing.js'
 import type { Nest } from './engine/core.js'
 import type { Engine } from './engine/engine.js'
 import type { Reports } from './engine/epoch.js'
 import { coreOf } from './engine/foreign.js'
-import type { Closing } from './engine/life.js'
 import { untilLeave } from './engine/run.js'
 import { isKeelsonError } from './errors.js'
 import type { HealthStatus, RunContext, ServiceOptions, StartContext, StopContext } from './service.js'

@@ -36,7 +36,6 @@ export interface Abandoned {
 
 /** What a service says of itself. */
 export interface Declaration {
-  readonly type: string
   readonly options: ServiceOptions
   readonly edges: readonly EdgeSpec[]
   readonly runs: boolean
@@ -80,7 +79,6 @@ export class ServiceCore {
   /** As it was when it was declared: a name does not change. */
   readonly name: string
   readonly table: HookTable
-  readonly type: string
   readonly options: ServiceOptions
   readonly edges: readonly EdgeSpec[]
   readonly runs: boolean
@@ -102,11 +100,14 @@ export class ServiceCore {
     this.service = service
     this.name = name
     this.table = table
-    this.type = declared.type
     this.options = declared.options
     this.edges = declared.edges
     this.runs = declared.runs
     this.checks = declared.checks
+  }
+
+  get type(): string {
+    return this.options.type ?? 'service'
   }
 
   /** Leaves its keeper; what it told last stays readable. */

@@ -4,6 +4,7 @@
 import { KeelsonError } from '../errors.js'
 import type { EventMap, EventsOptions, EventType, OperationReport } from '../events.js'
 import type { Defaults } from '../kernel/settings.js'
+import { PHASE } from '../kernel/state.js'
 import type { CallOptions, Service, Unsubscribe } from '../service.js'
 import type { Keeper, ServiceCore } from './core.js'
 import type { EventStream } from './event-stream.js'
@@ -42,7 +43,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   /** Told when a service ended of itself or gave up, and when everything is being stopped. */
   readonly watchers: Set<() => void> = new Set()
   #touched = new Set<Operation>()
-  #finished: Operation[] = []
+  #finished = new Set<Operation>()
   #id = 0
   #mark = 0
   closed = false
@@ -267,16 +268,9 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
           'SERVICE_IN_USE',
           `${subject} - the replacement belongs to an orchestrator; pass one that is registered nowhere`,
         )
-      if (
-        core.service.state === 'starting' ||
-        core.service.state === 'stopping' ||
-        core.service.state === 'running' ||
-        core.service.state === 'connected'
-      )
-        throw new KeelsonError(
-          'SERVICE_IN_USE',
-          `${subject} - the replacement is ${core.service.state}; pass one that is at rest`,
-        )
+      const { state } = core.service
+      if (PHASE[state] === 'moving' || PHASE[state] === 'active')
+        throw new KeelsonError('SERVICE_IN_USE', `${subject} - the replacement is ${state}; pass one that is at rest`)
       if (record.exchanging !== undefined)
         throw new KeelsonError('SERVICE_IN_USE', `${subject} - is being replaced; wait for that first`)
       if ((core.options.remote ?? false) !== record.settings.remote)
@@ -324,12 +318,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
       this.#refuseClosed()
       if (refusedWhileStopping && this.shutdowns.size > 0)
         throw new KeelsonError('CLOSED', 'the orchestrator - is stopping; wait for stop(), or call start() for all')
-    } catch (error) {
-      return Promise.reject(error)
-    }
-    if (options.signal?.aborted === true) return Promise.reject(options.signal.reason)
-    try {
-      return make().promise
+      return options.signal?.aborted === true ? Promise.reject(options.signal.reason) : make().promise
     } catch (error) {
       return Promise.reject(error)
     }
@@ -364,7 +353,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   }
 
   finish(operation: Operation): void {
-    this.#finished.push(operation)
+    this.#finished.add(operation)
     if (operation.stage !== 'over') return
     this.shutdowns.delete(operation)
     this.reconciler.deadlines.awake(-1)
@@ -380,9 +369,9 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   }
 
   settle(): void {
-    if (this.#finished.length === 0) return
+    if (this.#finished.size === 0) return
     const finished = this.#finished
-    this.#finished = []
+    this.#finished = new Set()
     for (const operation of finished) operation.publishEnd()
     for (const operation of finished) operation.settle()
   }

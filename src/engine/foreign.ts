@@ -60,8 +60,7 @@ export function coreOf(candidate: unknown): ServiceCore {
 function adapt(service: Service, name: string, type: string, dependencies: readonly Dependency[]): ServiceCore {
   const { checkHealth } = service as Partial<HealthChecker>
   return new ServiceCore(service, name, new ForeignHooks(), {
-    type,
-    options: {},
+    options: { type },
     edges: edges(`service ${show(name)}`, dependencies),
     runs: true,
     checks: typeof checkHealth === 'function',

@@ -4,14 +4,15 @@
 
 import { describe, type ErrorCode, KeelsonError } from '../errors.js'
 import { classOf } from '../kernel/restart.js'
-import type { Logger, StopContext, StopReason } from '../service.js'
+import type { StopReason } from '../service.js'
+import { Closing } from './closing.js'
 import type { Abandoned, ServiceCore } from './core.js'
 import type { Deadlines } from './deadlines.js'
-import { disposerOf, Epoch, type EpochHost, serviceLogger } from './epoch.js'
+import type { Fate } from './ending.js'
+import { disposerOf, Epoch, type EpochHost } from './epoch.js'
 import type { Permits } from './permits.js'
 import type { Moment } from './ports.js'
-import type { Fate, Record } from './record.js'
-import { LazySignal } from './signal.js'
+import type { Record } from './record.js'
 import { isThenable } from './subscribers.js'
 import type { Enter, Post } from './turn.js'
 import type { Writer } from './writer.js'
@@ -56,7 +57,7 @@ export class Life {
     record.epoch++
     record.current = new Epoch(record, record.epoch, this.#host.moment.instant, this.#host)
     record.stopReason = record.stop = undefined
-    record.ending = record.lost = record.fulfilled = record.remembered = false
+    record.ending = record.lost = record.fulfilled = false
     record.inFlight = 'onStart'
     this.#host.writer.move(record, 'starting', 'unknown')
     this.#host.enter(this.#enterStart, record.current)
@@ -371,36 +372,5 @@ export class Life {
     const stop = record.stopping(this.#host.moment.instant)
     if (stop.unclean === undefined) stop.unclean = [error]
     else stop.unclean.push(error)
-  }
-}
-
-/** What one `onStop` is given; its signal is made when it is asked for. */
-export class Closing extends LazySignal implements StopContext {
-  readonly epoch: number
-  readonly reason: StopReason
-  /** Milliseconds that were left for the stop when its hook was entered. */
-  readonly left: number
-  readonly #name: string
-  readonly #logger: Logger
-
-  constructor({ epoch, stopReason = 'manual', name }: Record, left: number, logger: Logger) {
-    super()
-    this.epoch = epoch
-    this.reason = stopReason
-    this.left = left
-    this.#name = name
-    this.#logger = logger
-  }
-
-  get log(): Logger {
-    return serviceLogger(this.#logger, this.#name, this.epoch)
-  }
-
-  override abort(): void {
-    super.abort()
-  }
-
-  protected override why(): unknown {
-    return new KeelsonError('STOP_TIMEOUT', `service '${this.#name}' - the time for its stop is over`)
   }
 }

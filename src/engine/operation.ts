@@ -5,7 +5,7 @@ import { KeelsonError, suppress } from '../errors.js'
 import type { OperationKind, OperationOutcome, OperationReport } from '../events.js'
 import type { Bucket, Timed } from './deadlines.js'
 import type { Reconciler } from './reconciler.js'
-import { append, type Driver, Part, type Record, without } from './record.js'
+import { append, type Driver, Part, type Record } from './record.js'
 import { report } from './report.js'
 import type { Topology } from './topology.js'
 
@@ -152,7 +152,7 @@ export abstract class Operation implements Driver, Timed {
   }
 
   rested(part: Part): void {
-    without(part.record.stops, part)
+    part.record.unawait(part)
     if (part.done) return
     part.done = true
     this.left--
@@ -166,7 +166,7 @@ export abstract class Operation implements Driver, Timed {
 
   /** No longer waits for what it was bringing to rest. */
   protected letGo(): void {
-    for (const part of this.parts) if (!part.done) without(part.record.stops, part)
+    for (const part of this.parts) if (!part.done) part.record.unawait(part)
     this.left = 0
   }
 

@@ -254,9 +254,9 @@ export class Reconciler implements LifeHost, TurnWork {
 
   #begin(record: Record): void {
     this.deadlines.disarm(record)
+    renew(record)
     record.resume()
     record.gaveUp = false
-    renew(record)
     this.neighbours.entered(record)
     this.life.begin(record)
     this.neighbours.unwaive(record) // good for one start only
@@ -292,11 +292,13 @@ export class Reconciler implements LifeHost, TurnWork {
       for (const part of record.stops) part.driver.unclean(part, error)
       this.logger.warn(error.message, { service: record.name, epoch: record.epoch, error })
     }
-    if (stop !== undefined) stop.unclean = undefined
     this.#rest.after(record)
     this.neighbours.left(record)
     record.leastEpoch = 0
-    record.remembered = false
+    if (stop !== undefined) {
+      stop.unclean = undefined
+      stop.remembered = false
+    }
     if (record.stops.length > 0) for (const part of [...record.stops]) part.driver.rested(part)
     this.look(record)
     this.#host.ended()

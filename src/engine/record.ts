@@ -7,9 +7,10 @@ import { type EdgeSpec, Fact, hopeless, leans, open } from '../kernel/edge.js'
 import { serves } from '../kernel/health.js'
 import type { Settings } from '../kernel/settings.js'
 import { PHASE } from '../kernel/state.js'
-import type { FailureClass, HealthStatus, Service, ServicePhase, ServiceState, StopReason } from '../service.js'
+import type { HealthStatus, Service, ServicePhase, ServiceState, StopReason } from '../service.js'
 import type { ServiceCore } from './core.js'
 import type { Bucket, DueHost, Timed } from './deadlines.js'
+import { Ending } from './ending.js'
 import type { Epoch, Owner } from './epoch.js'
 import type { Instant } from './ports.js'
 
@@ -108,35 +109,6 @@ export class Part {
   }
 }
 
-/** How an epoch came to its end: by a decision of somebody, by a failure, or of itself. */
-export type Fate = 'asked' | 'failed' | 'completed'
-
-/** The end of an epoch, from its being asked for until the next epoch begins. */
-export class Stop {
-  fate: Fate = 'asked'
-  failure: FailureClass = 'transient'
-  /** It waits for the dependents in `users`, not only for those in `leaning`. */
-  orderAll = false
-  /** When it was asked for, began, `onStop` was entered, and it was over; for reports. */
-  asked: Instant
-  began: Instant | undefined = undefined
-  entered: Instant | undefined = undefined
-  over: Instant | undefined = undefined
-  /** Monotonic times until which the hooks that it waits for have time, and it as a whole. */
-  hookBy: number = Number.POSITIVE_INFINITY
-  stopBy: number = Number.POSITIVE_INFINITY
-  /** The time for it is over: what is left to dispose of is no longer waited for. */
-  rushed = false
-  unclean: KeelsonError[] | undefined = undefined
-  /** What the `onStop` in flight was given; the disposer that is waited for. */
-  closing: { abort(): void } | undefined = undefined
-  awaitedDisposer: unknown = undefined
-
-  constructor(asked: Instant) {
-    this.asked = asked
-  }
-}
-
 /** What a service without an instance waits for. Times are monotonic, 0 is none. */
 export class Pause {
   /** Until when its abandoned hooks are waited for. */
@@ -149,6 +121,8 @@ export class Pause {
   delayedUntil = 0
   /** Place in the queue for permits. */
   ticket = 0
+  /** Asked to start anew: the attempt that it tells is over with its state. */
+  renewed = false
   /** The wait that was all that failed. */
   failedWait: Edge | undefined = undefined
   /** Why it is left `failed` when the operation that it failed has been rolled back. */
@@ -167,7 +141,8 @@ export const Down = {
   removing: 4,
 } as const
 
-const NO_EDGES: Edge[] = []
+/** Lists of nothing; shared, so nothing is ever put into them, see `append`. */
+export const NO_EDGES: Edge[] = []
 const NO_PARTS: Part[] = []
 
 export class Record implements Timed, Owner {
@@ -221,17 +196,13 @@ export class Record implements Timed, Owner {
   /** The hook that is in flight, of which there is one at most (R43). */
   inFlight: 'onStart' | 'onRun' | 'onStop' | 'disposers' | undefined = undefined
   /** Its end, asked for or over. */
-  stop: Stop | undefined = undefined
+  stop: Ending | undefined = undefined
   /** An orderly stop has begun; it waits for dependents. */
   ending = false
   /** A dependency was lost in this epoch. */
   lost = false
   /** Was active and healthy once in this epoch. */
   fulfilled = false
-  /** Asked to start anew while it waited: the attempt that it tells is over with its state. */
-  renewed = false
-  /** Asked to start while this epoch was ending. */
-  remembered = false
 
   // Between two epochs
   #pause: Readonly<Pause> = NO_PAUSE
@@ -301,14 +272,21 @@ export class Record implements Timed, Owner {
     if (culprit !== undefined) this.pausing.culprit = culprit
   }
 
-  /** No operation wants it up any more. */
-  forgo(): void {
-    this.claims = NO_PARTS
+  /** An operation wants it up no longer, or no operation does. */
+  unclaim(part?: Part): void {
+    if (part === undefined || (this.claims.length === 1 && this.claims[0] === part)) this.claims = NO_PARTS
+    else without(this.claims, part)
+  }
+
+  /** An operation waits for its rest no longer. */
+  unawait(part: Part): void {
+    if (this.stops.length === 1 && this.stops[0] === part) this.stops = NO_PARTS
+    else without(this.stops, part)
   }
 
   /** Its end, asked for now unless it has been. */
-  stopping(now: Instant): Stop {
-    this.stop ??= new Stop(now)
+  stopping(now: Instant): Ending {
+    this.stop ??= new Ending(now)
     return this.stop
   }
 

@@ -70,7 +70,7 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
     record.gaveUp = record.completed = record.retrying = false
     record.failures = record.connectivity = 0
     if (record.paused) Object.assign(record.pausing, { failedWait: undefined, dueAt: 0, ticket: 0 })
-    record.renewed = true
+    if (record.attempt > 0) record.pausing.renewed = true
     // The one that was taken out may come back, and goes nowhere until it is clear that it does not.
     const out = record.core === this.#next ? this.#old : this.#next
     out.keeper = record.core?.keeper

@@ -35,8 +35,9 @@ function askedFor(record: Record): boolean {
 
 /** A start by name was asked for: from the next state on no retry is told. */
 export function renew(record: Record): void {
-  if (record.renewed) record.attempt = 0
-  record.renewed = false
+  if (!record.pause.renewed) return
+  record.attempt = 0
+  record.pausing.renewed = false
 }
 
 export interface RestTools {
@@ -59,7 +60,7 @@ export class Rest {
   after(record: Record): void {
     const { stop, stopReason: reason = 'manual' } = record
     const fate = stop?.fate
-    const again = record.remembered || record.leastEpoch > record.epoch
+    const again = stop?.remembered === true || record.leastEpoch > record.epoch
     // Asked to run again, or stopped with all the others: what it completed is over (lifecycle.md §4).
     record.completed = fate === 'completed' && reason !== 'shutdown' && !again
     record.unpause()
@@ -144,7 +145,7 @@ export class Rest {
   /** Forgets what it waited for. */
   #clear(record: Record): void {
     record.unpause()
-    record.retrying = record.remembered = false
+    record.retrying = false
     this.#tools.neighbours.unwaive(record)
     this.#tools.deadlines.disarm(record)
   }

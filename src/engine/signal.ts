@@ -1,30 +1,31 @@
 // An abort signal that is made when somebody asks for it: most hooks never do, and an AbortController is dear.
 
 export abstract class LazySignal {
-  #controller: AbortController | undefined
-  #aborted = false
+  /** Nobody has asked, or it was aborted before anybody did. */
+  #controller: AbortController | 'aborted' | undefined
 
   /** Why it is aborted; asked for once, when somebody sees it. */
   protected abstract why(): unknown
 
   /** The signal; whoever asks late finds it aborted. */
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController()
-      if (this.#aborted) this.#controller.abort(this.why())
-    }
-    return this.#controller.signal
+    const known = this.#controller
+    if (known instanceof AbortController) return known.signal
+    const made = new AbortController()
+    this.#controller = made
+    if (known === 'aborted') made.abort(this.why())
+    return made.signal
   }
 
   /** Somebody has asked for it: aborting it runs code of theirs. */
   protected get seen(): boolean {
-    return this.#controller !== undefined
+    return this.#controller instanceof AbortController
   }
 
   /** Aborts it, once. */
   protected abort(): void {
-    if (this.#aborted) return
-    this.#aborted = true
-    this.#controller?.abort(this.why())
+    const known = this.#controller
+    if (!(known instanceof AbortController)) this.#controller = 'aborted'
+    else if (!known.signal.aborted) known.abort(this.why())
   }
 }

@@ -5,7 +5,7 @@
 import { KeelsonError, suppress } from '../errors.js'
 import type { OperationKind } from '../events.js'
 import { Operation, type OperationHost } from './operation.js'
-import { Down, type Part, type Record, without } from './record.js'
+import { Down, type Part, type Record } from './record.js'
 
 /** What happens to what a start wanted when it fails. */
 export type OnFailure = 'rollback' | 'keep' | 'retry'
@@ -143,7 +143,7 @@ export class StartOperation extends Operation {
     if (record.isLive) {
       // What is completing is not run again, unless it is named.
       if (record.ending || (record.state === 'stopping' && (named || record.stop?.fate !== 'completed')))
-        record.remembered = true
+        record.stopping(this.host.reconciler.moment.instant).remembered = true
       if (named) record.failures = 0
       return
     }
@@ -153,7 +153,7 @@ export class StartOperation extends Operation {
     if (!isRoot || (!named && record.completed)) return
     // A start by name, or of all, does not wait for a backoff.
     if (record.paused) record.pausing.dueAt = record.pausing.ticket = 0
-    record.renewed = true
+    if (record.attempt > 0) record.pausing.renewed = true
     record.retrying = false
   }
 
@@ -226,7 +226,7 @@ export class StartOperation extends Operation {
     if (this.target === undefined) this.host.running = this.#ran
     for (const part of this.parts) {
       const { record } = part
-      without(record.claims, part)
+      record.unclaim(part)
       if (record.desired) continue
       record.withdrawn = why
       if (why === 'rollback' && part === this.failure?.part) {
@@ -255,7 +255,7 @@ export class StartOperation extends Operation {
     for (const part of this.parts) {
       const { record } = part
       if (!record.claims.includes(part)) continue // a stop took it
-      without(record.claims, part)
+      record.unclaim(part)
       if ((record.down & (Down.manual | Down.shut)) === 0) record.wanted = true
     }
   }
@@ -269,7 +269,7 @@ export class StartOperation extends Operation {
     }
     if (this.stage !== 'up') return
     if (!part.essential) {
-      if (!part.record.desired) without(part.record.claims, part)
+      if (!part.record.desired) part.record.unclaim(part)
       return
     }
     this.persist()

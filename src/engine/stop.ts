@@ -47,12 +47,13 @@ export class StopOperation extends Operation {
     })
     for (const record of targets) {
       this.#request.mark(record)
-      record.wanted = record.remembered = false
+      record.wanted = false
+      if (record.stop !== undefined) record.stop.remembered = false
       record.leastEpoch = 0
     }
     for (const { claims } of needing) if (claims.length > 0) for (const part of [...claims]) part.driver.overtaken(part)
     for (const record of targets) {
-      record.forgo()
+      record.unclaim()
       reconciler.look(record, this.beginSeq)
     }
     this.bring(this.parts, this.#request.timeout)

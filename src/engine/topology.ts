@@ -10,7 +10,7 @@ import { show } from '../kernel/validate.js'
 import type { Keeper, ServiceCore } from './core.js'
 import type { Neighbours } from './neighbours.js'
 import type { Instant } from './ports.js'
-import { append, Edge, Record, without } from './record.js'
+import { append, Edge, NO_EDGES, Record, without } from './record.js'
 
 const NEVER: Instant = { now: 0, wall: 0 }
 
@@ -160,7 +160,7 @@ export class Topology {
     for (const edge of record.deps) this.#unlink(edge)
     record.core?.release()
     record.core = undefined
-    record.deps = []
+    record.deps = NO_EDGES
     record.dependents = []
     const left = dependents.filter(
       (edge) => this.records.get(edge.from.name) === edge.from && edge.from.deps.includes(edge),
@@ -248,10 +248,9 @@ export class Topology {
     const { edges, runs, name } = core
     for (const spec of edges) this.#end(name, spec, spec.name === name ? core : this.records.get(spec.name)?.core)
     if (!runs) for (const { from, spec } of record.dependents) this.#end(from.name, spec, core)
-    record.deps = []
-    const linked = edges.map((spec) =>
-      this.#link(record, this.records.get(spec.name) ?? this.#placeholder(spec.name, record), spec, false),
-    )
+    record.deps = NO_EDGES
+    for (const spec of edges)
+      this.#link(record, this.records.get(spec.name) ?? this.#placeholder(spec.name, record), spec, false)
     const last = this.#last
     if (
       this.#host.chained &&
@@ -259,11 +258,12 @@ export class Topology {
       last !== undefined &&
       !edges.some((spec) => spec.name === last.name)
     )
-      linked.push(this.#link(record, last, implied(last.name), true))
+      this.#link(record, last, implied(last.name), true)
+    const linked = record.deps
     const cycle = record.dependents.length === 0 ? undefined : cycleThrough(record, targets, sources)
     if (cycle === undefined) return linked
     for (const edge of linked) this.#unlink(edge)
-    record.deps = []
+    record.deps = NO_EDGES
     throw new KeelsonError(
       'DEPENDENCY_CYCLE',
       `service '${name}' - closes a cycle: ${cycle.map((r) => r.name).join(' → ')}; take one of these dependencies out, or make it a call at run time`,
