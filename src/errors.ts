@@ -43,6 +43,9 @@ export interface ErrorJSON {
 
 const BRAND = Symbol.for('keelson.error')
 
+/** Attaches an error that came while cleaning up after `first` (R4). */
+export let suppress: (first: KeelsonError, later: unknown) => void
+
 /**
  * The error that every promise of the library rejects with and every status carries.
  *
@@ -53,17 +56,30 @@ const BRAND = Symbol.for('keelson.error')
 export class KeelsonError<Report = unknown> extends Error {
   /** What programs switch on; one of {@link ERROR_CODES}. */
   readonly code: ErrorCode
-  /** The `OperationReport` of the call, on `START_INCOMPLETE`, `STOP_INCOMPLETE` and `CANCELLED` of an operation. */
-  readonly report?: Report
-  /** Errors that came after this one while cleaning up because of it, oldest first (R4). */
-  readonly suppressed: readonly unknown[] = []
+  // Not fields: a log record would drown in these.
+  readonly #report: Report | undefined
+  #suppressed: readonly unknown[] = []
 
   constructor(code: ErrorCode, message: string, options: { cause?: unknown; report?: Report } = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.code = code
-    if (options.report !== undefined) this.report = options.report
-    // Fields of a log record would drown in these.
-    for (const key of ['report', 'suppressed']) Object.defineProperty(this, key, { enumerable: false })
+    this.#report = options.report
+  }
+
+  /** The `OperationReport` of the call, on `START_INCOMPLETE`, `STOP_INCOMPLETE` and `CANCELLED` of an operation. */
+  get report(): Report | undefined {
+    return this.#report
+  }
+
+  /** Errors that came after this one while cleaning up because of it, oldest first (R4). */
+  get suppressed(): readonly unknown[] {
+    return this.#suppressed
+  }
+
+  static {
+    suppress = (first, later) => {
+      first.#suppressed = [...first.#suppressed, later]
+    }
   }
 
   /** A plain, JSON-safe form: name, code, message and a text of the cause (R50). */
@@ -91,14 +107,22 @@ export function isKeelsonError(value: unknown, code?: ErrorCode): value is Keels
   }
 }
 
-/** Attaches an error that came while cleaning up after `first` (R4). */
-export function suppress(first: KeelsonError, later: unknown): void {
-  Object.defineProperty(first, 'suppressed', {
-    value: [...first.suppressed, later],
-    enumerable: false,
-    configurable: true,
-  })
+/**
+ * An error that tells what happened to a service, with what was thrown there, if anything was. It has no stack of its
+ * own: that would show nothing but the engine, and costs more than all the rest of a retry.
+ */
+export function told(code: ErrorCode, message: string, thrown: Thrown): KeelsonError {
+  const { stackTraceLimit } = Error
+  Reflect.set(Error, 'stackTraceLimit', 0)
+  try {
+    return new KeelsonError(code, message, thrown.length > 0 ? { cause: thrown[0] } : {})
+  } finally {
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit)
+  }
 }
+
+/** What was thrown, if anything was: `undefined` can be thrown, too. */
+export type Thrown = readonly [] | readonly [unknown]
 
 const LONGEST = 300
 

@@ -3,7 +3,7 @@
 // itself was stalled. What a verdict does to the service is the reconciler's.
 
 import pLimit from 'p-limit'
-import { KeelsonError } from '../errors.js'
+import { KeelsonError, type Thrown, told } from '../errors.js'
 import { jittered } from '../kernel/backoff.js'
 import { judge, resultOf, type Verdict } from '../kernel/health.js'
 import { show } from '../kernel/validate.js'
@@ -23,10 +23,8 @@ export interface ChecksHost {
   readonly post: Post
   readonly enter: Enter
   /** The verdict on an active service has changed; `thrown` is what the last check failed with, if it threw. */
-  judged(record: Record, health: HealthStatus, thrown: readonly [] | readonly [unknown]): void
+  judged(record: Record, health: HealthStatus, thrown: Thrown): void
 }
-
-type Thrown = readonly [] | readonly [unknown]
 
 export class Checks {
   readonly #host: ChecksHost
@@ -99,9 +97,10 @@ export class Checks {
     this.#host.deadlines.arm(check, this.#host.clock.now() + this.#jittered(interval))
     if (!check.void)
       this.#judge(check, 'unhealthy', [
-        new KeelsonError(
+        told(
           'UNHEALTHY',
           `service '${check.record.name}' - its check hangs since ${Math.round(this.#host.clock.now() - check.began)} ms`,
+          [],
         ),
       ])
   }

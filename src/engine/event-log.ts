@@ -5,7 +5,7 @@ import type { AnyEvent, EventMap, EventsOptions, EventType, Snapshot } from '../
 import { COUNT, check, SIGNAL, THRESHOLD } from '../kernel/validate.js'
 import type { Logger, Unsubscribe } from '../service.js'
 import { EventStream } from './event-stream.js'
-import { isThenable, Subscribers, unsubscribe } from './subscribers.js'
+import { type Delivery, guarded, Subscribers, unsubscribe } from './subscribers.js'
 
 /** What an event says beside what every event says. */
 export type EventBody<Type extends EventType> = Omit<EventMap[Type], 'type' | 'seq' | 'timestamp' | 'causedBy'>
@@ -19,9 +19,34 @@ export interface LogHost {
   wall(): number
 }
 
-interface Delivery {
+/** Whoever is told something when the turn is over: listeners, or a service that is called. */
+type Audience = Pick<Subscribers<never>, 'emit'> | (() => unknown)
+
+/** Something to be told, of an event or with it. */
+class Telling implements Delivery {
+  readonly #log: EventLog
+  readonly #to: Audience
+  readonly #item: unknown
+  readonly #type: EventType
   readonly place: number
-  readonly deliver: () => void
+
+  constructor(log: EventLog, to: Audience, item: unknown, type: EventType, place: number) {
+    this.#log = log
+    this.#to = to
+    this.#item = item
+    this.#type = type
+    this.place = place
+  }
+
+  deliver(): void {
+    const to = this.#to
+    if (typeof to === 'function') guarded(to, undefined, this)
+    else to.emit(this.#item as never, this)
+  }
+
+  threw(error: unknown): void {
+    this.#log.threw(error, this.#type, this.place)
+  }
 }
 
 export class EventLog {
@@ -33,7 +58,7 @@ export class EventLog {
   readonly #subscribers = new Map<EventType, Subscribers<AnyEvent>>()
   readonly #streams = new Set<EventStream>()
   #audience = 0
-  #queue: Delivery[] = []
+  #queue: Telling[] = []
 
   constructor(host: LogHost, length: number) {
     this.#host = host
@@ -64,48 +89,31 @@ export class EventLog {
 
   /** Builds and queues an event that has been counted. */
   record<Type extends EventType>(type: Type, seq: number, causedBy: number, body: EventBody<Type>): void {
-    const event = Object.freeze({
-      type,
-      seq,
-      timestamp: this.#host.wall(),
-      ...(causedBy > 0 ? { causedBy } : {}),
-      ...body,
-    }) as unknown as AnyEvent
+    const timestamp = this.#host.wall()
+    const head = causedBy > 0 ? { type, seq, timestamp, causedBy } : { type, seq, timestamp }
+    const event = Object.freeze(Object.assign(head, body)) as unknown as AnyEvent
     if (this.#length > 0) {
       this.#ring.push(event)
       // Cut seldom, so that the ring costs no copy per event.
       if (this.#ring.length > 2 * this.#length) this.#ring.splice(0, this.#ring.length - this.#length)
     }
     for (const stream of this.#streams) stream.push(event)
-    this.#queue.push({
-      place: seq,
-      deliver: () => this.#subscribers.get(type)?.emit(event, seq, (error) => this.#threw(error, type, seq)),
-    })
-    this.#host.wake()
+    const to = this.#subscribers.get(type)
+    if (to !== undefined) this.#later(to, event, type, seq)
   }
 
   /** Queues an item for the listeners of one service. */
   tell<Item>(listeners: Subscribers<Item>, item: Item, type: EventType): void {
-    const place = this.seq
-    this.#queue.push({ place, deliver: () => listeners.emit(item, place, (error) => this.#threw(error, type, place)) })
-    this.#host.wake()
+    this.#later(listeners, item, type, this.seq)
   }
 
   /** Queues a call into a service that wants to be told something; what it throws is reported like a listener's. */
   call(told: () => unknown, type: EventType): void {
-    const place = this.seq
-    this.#queue.push({
-      place,
-      deliver: () => {
-        const onError = (error: unknown): void => this.#threw(error, type, place)
-        try {
-          const answer = told()
-          if (isThenable(answer)) answer.then(undefined, onError)
-        } catch (error) {
-          onError(error)
-        }
-      },
-    })
+    this.#later(told, undefined, type, this.seq)
+  }
+
+  #later(to: Audience, item: unknown, type: EventType, place: number): void {
+    this.#queue.push(new Telling(this, to, item, type, place))
     this.#host.wake()
   }
 
@@ -114,7 +122,7 @@ export class EventLog {
     const queue = this.#queue
     if (queue.length === 0) return 0
     this.#queue = []
-    for (const { deliver } of queue) deliver()
+    for (const telling of queue) telling.deliver()
     return queue.length
   }
 
@@ -162,7 +170,8 @@ export class EventLog {
     if (this.#audience === 0) this.#ring.length = 0 // what follows is not kept either
   }
 
-  #threw(error: unknown, event: EventType, cause: number): void {
+  /** What a listener threw surfaces in the log and as an event of its own (R39). */
+  threw(error: unknown, event: EventType, cause: number): void {
     this.#host.logger.error(`a listener of '${event}' events threw`, { error })
     if (event !== 'listenerError') this.publish('listenerError', cause, { error, event })
   }

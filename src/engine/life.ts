@@ -2,7 +2,7 @@
 // Enters hooks and bounds them (R2, R3, R32, R43). What an epoch is begun or ended for is decided by the reconciler.
 // A hook's result comes back as an input of a later turn and is dropped unless its hook is the one in flight.
 
-import { describe, type ErrorCode, KeelsonError } from '../errors.js'
+import { describe, type ErrorCode, type Thrown, told } from '../errors.js'
 import { classOf } from '../kernel/restart.js'
 import type { StopReason } from '../service.js'
 import { Closing } from './closing.js'
@@ -36,9 +36,6 @@ export interface LifeHost extends EpochHost<Record> {
   /** An abandoned hook has settled, or a permit came free: look again. */
   look(record: Record): void
 }
-
-/** What a hook threw or rejected with, if it did. */
-type Thrown = readonly [] | readonly [unknown]
 
 const NOTHING: Thrown = []
 
@@ -165,11 +162,7 @@ export class Life {
   /** Ends the epoch as failed, with this error. */
   fail(record: Record, code: ErrorCode, what: string, thrown: Thrown): void {
     const advice = code === 'START_TIMEOUT' ? '; raise startTimeout or look at what it waits for' : ''
-    const error = new KeelsonError(
-      code,
-      `service '${record.name}' - ${what}${advice}`,
-      thrown.length > 0 ? { cause: thrown[0] } : {},
-    )
+    const error = told(code, `service '${record.name}' - ${what}${advice}`, thrown)
     record.lastError = error
     const failure = thrown.length > 0 ? classOf(record.settings, thrown[0]) : 'transient'
     record.connectivity = failure === 'connectivity' ? record.connectivity + 1 : 0
@@ -364,10 +357,10 @@ export class Life {
   }
 
   #unclean(record: Record, code: 'STOP_FAILED' | 'STOP_TIMEOUT', what: string, thrown: Thrown): void {
-    const error = new KeelsonError(
+    const error = told(
       code,
       `service '${record.name}' - ${what}; look at what it does when its signal is aborted`,
-      thrown.length > 0 ? { cause: thrown[0] } : {},
+      thrown,
     )
     const stop = record.stopping(this.#host.moment.instant)
     if (stop.unclean === undefined) stop.unclean = [error]

@@ -2,7 +2,7 @@
 // Its work list holds the services whose desires or neighbours changed, nothing else (R45). Falls come before starts,
 // so that nobody starts against a service that is about to stop. Knows desires, not the operations that made them.
 
-import { describe, KeelsonError, suppress } from '../errors.js'
+import { describe, type KeelsonError, suppress, type Thrown, told } from '../errors.js'
 import type { Snapshot } from '../events.js'
 import { resultOf, serves } from '../kernel/health.js'
 import type { HealthStatus, Logger, Resource, StopReason } from '../service.js'
@@ -15,7 +15,7 @@ import { Neighbours } from './neighbours.js'
 import { Permits } from './permits.js'
 import { type Clock, fenced, Moment, type Random, tamed } from './ports.js'
 import { Down, type Record } from './record.js'
-import { Rest, renew } from './rest.js'
+import { Rest, renew, UNSETTLED } from './rest.js'
 import { isThenable } from './subscribers.js'
 import { type Enter, type Post, Turn, type TurnWork } from './turn.js'
 import { Writer, who } from './writer.js'
@@ -207,21 +207,11 @@ export class Reconciler implements LifeHost, TurnWork {
     if (edge !== undefined) {
       const { to } = edge
       const has = to.gaveUp ? `is ${to.state}` : 'has completed'
-      const error = new KeelsonError(
-        'START_FAILED',
-        `service '${record.name}' - needs '${to.name}' ${edge.spec.condition}, which ${has}; start '${to.name}' by name`,
-        to.lastError === undefined ? {} : { cause: to.lastError },
-      )
-      this.#fail(record, error, true)
+      const what = `needs '${to.name}' ${edge.spec.condition}, which ${has}; start '${to.name}' by name`
+      const cause: Thrown = to.lastError === undefined ? [] : [to.lastError]
+      this.#fail(record, told('START_FAILED', `service '${record.name}' - ${what}`, cause), true)
     } else if (record.unsettled > 0 && record.pause.dueAt <= this.moment.now)
-      this.#fail(
-        record,
-        new KeelsonError(
-          'START_FAILED',
-          `service '${record.name}' - an abandoned hook of an earlier epoch has not settled; let its hooks heed their signal`,
-        ),
-        false,
-      )
+      this.#fail(record, told('START_FAILED', `service '${record.name}' - ${UNSETTLED}`, []), false)
   }
 
   #fail(record: Record, error: KeelsonError | undefined, final: boolean): void {
@@ -353,24 +343,22 @@ export class Reconciler implements LifeHost, TurnWork {
 
   /** The deadline of a service has passed. */
   due(record: Record): void {
-    this.post(() => {
-      if (record.isLive) return this.life.due(record)
-      this.#rest.due(record)
-      this.look(record)
-      if (record.state === 'failed') this.#host.ended()
-    })
+    this.post(this.#due, record)
   }
 
-  #judged(record: Record, health: HealthStatus, thrown: readonly [] | readonly [unknown]): void {
+  readonly #due = (record: Record): void => {
+    if (record.isLive) return this.life.due(record)
+    this.#rest.due(record)
+    this.look(record)
+    if (record.state === 'failed') this.#host.ended()
+  }
+
+  #judged(record: Record, health: HealthStatus, thrown: Thrown): void {
     if (health === 'unhealthy') {
       const what = thrown.length > 0 ? `its check failed: ${describe(thrown[0])}` : 'its check found it unhealthy'
       if (record.settings.healthCheck.onUnhealthy === 'restart')
         return this.life.fail(record, 'UNHEALTHY', what, thrown)
-      const error = new KeelsonError(
-        'UNHEALTHY',
-        `service '${record.name}' - ${what}`,
-        thrown.length > 0 ? { cause: thrown[0] } : {},
-      )
+      const error = told('UNHEALTHY', `service '${record.name}' - ${what}`, thrown)
       this.writer.assess(record, health, error)
       if (!record.fulfilled) for (const part of record.claims) part.driver.failed(part, error, false)
     } else {

@@ -337,7 +337,7 @@ export class Record implements Timed, Owner {
   /** What an operation that wants it waits for: active and healthy in an epoch that stays, or completed. */
   get ok(): boolean {
     if (this.active) return !this.ending && serves(this.health) && this.epoch >= this.leastEpoch
-    return this.completed && this.state !== 'starting' && this.desired
+    return this.completed && !this.isLive && this.desired
   }
 
   /** Dependents that an orderly stop still waits for. */

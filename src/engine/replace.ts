@@ -14,6 +14,8 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
   /** The exchange that is asked for has not happened yet. */
   #waiting = false
   #undoing = false
+  /** The service was down, or on its way there, when the exchange was asked for. */
+  #onlySwaps = false
 
   /** From here on both services belong to the engine, and no other exchange of them begins. */
   constructor(host: OperationHost, request: StartRequest, record: Record, old: ServiceCore, next: ServiceCore) {
@@ -46,7 +48,28 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
       // It is down, or on its way there: only exchanged.
       this.parts.push(new Part(this, record, true, true))
       this.stage = 'down'
+      this.#onlySwaps = true
+      this.host.reconciler.deadlines.arm(this, this.now + this.timeout)
     }
+  }
+
+  override due(): void {
+    if (!this.#onlySwaps) return super.due()
+    this.host.reconciler.post(() => {
+      if (this.#waiting) this.timedOut()
+    })
+  }
+
+  protected override giveUp(): void {
+    if (!this.#onlySwaps) return super.giveUp()
+    this.#drop()
+    this.end('failed', this.incompleteStart())
+  }
+
+  protected override aborted(reason: unknown): void {
+    if (!this.#onlySwaps || !this.#waiting) return super.aborted(reason)
+    this.#drop()
+    this.end('cancelled', reason)
   }
 
   #required(): Record[] {
@@ -69,7 +92,7 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
     this.#waiting = false
     record.gaveUp = record.completed = record.retrying = false
     record.failures = record.connectivity = 0
-    if (record.paused) Object.assign(record.pausing, { failedWait: undefined, dueAt: 0, ticket: 0 })
+    if (record.paused) Object.assign(record.pausing, { failedWait: undefined, dueAt: 0, delayedUntil: 0, ticket: 0 })
     if (record.attempt > 0) record.pausing.renewed = true
     // The one that was taken out may come back, and goes nowhere until it is clear that it does not.
     const out = record.core === this.#next ? this.#old : this.#next

@@ -1,7 +1,7 @@
 // A service without an instance: where an ended epoch leaves it (R17-R20), and what keeps it from starting (R7).
 // The one function that says what it waits for decides, shows it in `waiting` and answers `blockedBy`.
 
-import { KeelsonError } from '../errors.js'
+import { told } from '../errors.js'
 import { backoff } from '../kernel/backoff.js'
 import { afterFailure } from '../kernel/restart.js'
 import type { StopReason } from '../service.js'
@@ -11,6 +11,9 @@ import type { Neighbours } from './neighbours.js'
 import type { Moment, Random } from './ports.js'
 import { Down, type Edge, type Record } from './record.js'
 import { type Writer, who } from './writer.js'
+
+/** What is wrong when a service waits for a hook that it gave up on. */
+export const UNSETTLED = 'an abandoned hook of an earlier epoch has not settled; let its hooks heed their signal'
 
 /** What stands between a service that is desired up and its next epoch, in the order in which it shows. */
 export type Blocker = 'gave up' | 'completed' | 'backoff' | 'hook' | 'dependency' | 'delay' | 'permit'
@@ -242,10 +245,10 @@ export class Rest {
     const { now } = this.#tools.moment
     const { unsettledBy } = record.pause
     if (record.unsettled > 0 && unsettledBy > 0 && unsettledBy <= now) {
-      record.lastError = new KeelsonError(
+      record.lastError = told(
         'START_TIMEOUT',
-        `service '${record.name}' - an abandoned hook of an earlier epoch has not settled; let its hooks heed their signal`,
-        record.lastError === undefined ? {} : { cause: record.lastError },
+        `service '${record.name}' - ${UNSETTLED}`,
+        record.lastError === undefined ? [] : [record.lastError],
       )
       this.giveUp(record, 'failed')
       return
@@ -266,10 +269,10 @@ export class Rest {
     const what = `service '${record.name}' - '${name}' was not ${condition} within ${timeout} ms, it is ${edge.to.core === undefined ? 'missing' : edge.to.state}`
     if (onTimeout === 'fail') {
       const cause = edge.to.lastError
-      record.lastError = new KeelsonError(
+      record.lastError = told(
         'DEPENDENCY_TIMEOUT',
         `${what}; look at '${name}', or raise the timeout`,
-        cause === undefined ? {} : { cause },
+        cause === undefined ? [] : [cause],
       )
       record.pausing.failedWait = edge
       this.giveUp(record, 'dependency')

@@ -21,7 +21,7 @@ export interface StartRequest {
 
 export class StartOperation extends Operation {
   protected readonly onFailure: OnFailure
-  readonly #timeout: number
+  protected readonly timeout: number
   #pending = 0
   /** Why it fails, and the service it fails by, if it is one. */
   protected failure: { readonly cause: KeelsonError; readonly part: Part | undefined } | undefined
@@ -32,7 +32,7 @@ export class StartOperation extends Operation {
   constructor(host: OperationHost, { kind, target, onFailure, timeout, signal }: StartRequest) {
     super(host, kind, target, signal)
     this.onFailure = onFailure
-    this.#timeout = timeout
+    this.timeout = timeout
   }
 
   protected override apply(): void {
@@ -59,7 +59,7 @@ export class StartOperation extends Operation {
     }
     this.recount()
     this.host.touch(this)
-    if (this.#timeout < Number.POSITIVE_INFINITY) reconciler.deadlines.arm(this, this.now + this.#timeout)
+    if (this.timeout < Number.POSITIVE_INFINITY) reconciler.deadlines.arm(this, this.now + this.timeout)
   }
 
   protected recount(): void {
@@ -80,8 +80,9 @@ export class StartOperation extends Operation {
     if (this.target === undefined) this.#reopen()
     const mark = this.host.nextMark()
     markEssential(this.target === undefined ? roots : wanted, mark, this.target !== undefined)
+    const essential = wanted.map((record) => record.mark === mark)
     wanted.forEach((record, i) => {
-      this.want(record, record.mark === mark, i < roots.length)
+      this.want(record, essential[i] === true, i < roots.length)
     })
   }
 
@@ -133,7 +134,7 @@ export class StartOperation extends Operation {
 
   protected want(record: Record, essential: boolean, isRoot: boolean): void {
     const named = isRoot && this.target !== undefined
-    if (named && !record.active) record.completed = false
+    if (named && (!record.active || this.kind === 'restart')) record.completed = false
     if (record.stops.length > 0) for (const part of [...record.stops]) part.driver.overtaken(part)
     record.down &= ~(Down.manual | Down.shut)
     if (record.paused) record.pausing.culprit = undefined
@@ -190,7 +191,7 @@ export class StartOperation extends Operation {
       .map(({ record }) => `'${record.name}' is ${record.state}`)
     const cause = new KeelsonError(
       'START_TIMEOUT',
-      `${this.subject} - was not done within ${this.#timeout} ms: ${late.slice(0, 5).join(', ')}; raise the timeout, or ask explain()`,
+      `${this.subject} - was not done within ${this.timeout} ms: ${late.slice(0, 5).join(', ')}; raise the timeout, or ask explain()`,
     )
     this.failure = { cause, part: undefined }
     this.giveUp()

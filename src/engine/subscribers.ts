@@ -4,26 +4,34 @@
 import { EventEmitter } from 'eventemitter3'
 import type { Unsubscribe } from '../service.js'
 
-/** Called with what a listener threw or rejected with. */
-export type OnListenerError = (error: unknown) => void
+/** One delivery to listeners: where it stands in the order of all, and whom a listener's failure is told to. */
+export interface Delivery {
+  /** Number of the event that it is or belongs to. */
+  readonly place: number
+  threw(error: unknown): void
+}
+
+/** Calls a listener; whatever comes of that is told, and disturbs nobody. */
+export function guarded<Item>(listener: (item: Item) => unknown, item: Item, delivery: Delivery): void {
+  try {
+    const answer = listener(item)
+    if (answer !== undefined && isThenable(answer)) answer.then(undefined, (error: unknown) => delivery.threw(error))
+  } catch (error) {
+    delivery.threw(error)
+  }
+}
 
 export class Subscribers<Item> {
-  // One name: the emitter's own loop over a flat list is what we want of it.
-  readonly #emitter = new EventEmitter<{ item: [Item, number, OnListenerError] }>()
+  // One name: the emitter's own loop over a flat list is what we want of it. It is quick with two arguments.
+  readonly #emitter = new EventEmitter<{ item: [Item, Delivery] }>()
   size = 0
 
   /** From here on delivers items to `listener`; items with a place up to `after` are of before its time (R40). */
   add(listener: (item: Item) => unknown, after: number): Unsubscribe {
     let open = true
-    const deliver = (item: Item, place: number, onError: OnListenerError): void => {
+    const deliver = (item: Item, delivery: Delivery): void => {
       // The emitter's loop goes on over the list it began with, and ends at a listener that throws.
-      if (!open || place <= after) return
-      try {
-        const answer = listener(item)
-        if (isThenable(answer)) answer.then(undefined, onError)
-      } catch (error) {
-        onError(error)
-      }
+      if (open && delivery.place > after) guarded(listener, item, delivery)
     }
     this.#emitter.on('item', deliver)
     this.size++
@@ -35,8 +43,8 @@ export class Subscribers<Item> {
     })
   }
 
-  emit(item: Item, place: number, onError: OnListenerError): void {
-    this.#emitter.emit('item', item, place, onError)
+  emit(item: Item, delivery: Delivery): void {
+    this.#emitter.emit('item', item, delivery)
   }
 }
 

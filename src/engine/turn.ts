@@ -43,6 +43,9 @@ export class Turn {
   /** Each call takes three places: what, and with which two arguments. */
   #inputs: unknown[] = []
   #hooks: unknown[] = []
+  /** The inputs of the present turn, and how far they have been applied. */
+  #turn: unknown[] = []
+  #applied = 0
   #running = false
   #scheduled = false
   #paused = false
@@ -51,6 +54,8 @@ export class Turn {
   #faults: unknown[] = []
   #units = 0
   #lookAt = UNITS
+  /** A look has shown that the time is over. */
+  #spent = false
   /** When the present measure began, and when the last turn ended. */
   #began = Number.NEGATIVE_INFINITY
   #endedAt = Number.NEGATIVE_INFINITY
@@ -96,11 +101,10 @@ export class Turn {
 
   /** Returns whether there is more to do now. */
   #slice(): boolean {
-    if (!this.#open) {
-      const inputs = this.#inputs
-      this.#inputs = []
-      this.#all(inputs)
-      this.#open = true
+    if (!this.#open && !this.#apply()) {
+      this.#enter()
+      this.#deliver()
+      return this.#pause()
     }
     let more = true
     do {
@@ -116,11 +120,29 @@ export class Turn {
     return this.#tired() ? this.#pause() : true
   }
 
+  /** Applies the inputs of a turn, as far as there is time; returns whether that was all of them. */
+  #apply(): boolean {
+    if (this.#applied === this.#turn.length) {
+      this.#turn = this.#inputs
+      this.#inputs = []
+      this.#applied = 0
+    }
+    while (this.#applied < this.#turn.length) {
+      this.#call(this.#turn, this.#applied)
+      this.#applied += 3
+      if (this.#tired() && this.#applied < this.#turn.length) return false
+    }
+    this.#open = true
+    return true
+  }
+
   /** Counts a unit of work; looks at the time now and then. */
   #tired(): boolean {
+    if (this.#spent) return true
     if (++this.#units < this.#lookAt) return false
     this.#lookAt = this.#units + UNITS
-    return this.#late()
+    this.#spent = this.#late()
+    return this.#spent
   }
 
   /** Whether the host has been held long enough. */
@@ -132,13 +154,15 @@ export class Turn {
     this.#began = this.#clock.now()
     this.#units = 0
     this.#lookAt = UNITS
+    this.#spent = false
   }
 
   #enter(): void {
     if (this.#hooks.length === 0) return
     const hooks = this.#hooks
     this.#hooks = []
-    this.#all(hooks)
+    for (let i = 0; i < hooks.length; i += 3) this.#call(hooks, i)
+    this.#units += hooks.length / 3
     this.#work.passed()
   }
 
@@ -150,15 +174,12 @@ export class Turn {
   }
 
   /** Nothing that goes wrong in one of them may cost another one its turn; it surfaces when the turn is over. */
-  #all(calls: readonly unknown[]): void {
-    for (let i = 0; i < calls.length; i += 3) {
-      try {
-        ;(calls[i] as Call<unknown, unknown>)(calls[i + 1], calls[i + 2])
-      } catch (error) {
-        this.#faults.push(error)
-      }
+  #call(calls: readonly unknown[], i: number): void {
+    try {
+      ;(calls[i] as Call<unknown, unknown>)(calls[i + 1], calls[i + 2])
+    } catch (error) {
+      this.#faults.push(error)
     }
-    this.#units += calls.length / 3
   }
 
   #pause(): false {

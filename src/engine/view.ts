@@ -185,7 +185,8 @@ export class View {
   }
 
   #wall(at: number): number {
-    return Math.round(this.#clock.wall() + at - this.#clock.now())
+    // Deadlines are kept on whole milliseconds, the next one.
+    return Math.round(this.#clock.wall() + Math.ceil(at) - this.#clock.now())
   }
 }
 
