@@ -32,6 +32,20 @@ export class TimerQueue {
     return this.#heap[0]
   }
 
+  /** The timers that are due together with the first one, in order of insertion; still in the queue. */
+  get firsts(): Timer[] {
+    const heap = this.#heap
+    const found: Timer[] = heap.slice(0, 1)
+    // In the heap each of them hangs below another one.
+    for (const { due, place } of found) {
+      const left = heap[2 * place + 1]
+      const right = heap[2 * place + 2]
+      if (left?.due === due) found.push(left)
+      if (right?.due === due) found.push(right)
+    }
+    return found.sort((a, b) => a.order - b.order)
+  }
+
   add(timer: Timer): void {
     this.#up(timer, this.#heap.length)
   }

@@ -5,12 +5,17 @@
 import { type Clock, KeelsonError, systemClock } from '../index.js'
 import { Timer, TimerQueue } from './timer-queue.js'
 
-/** Where a virtual clock begins. */
+/** Where a virtual clock begins, and what it leaves to others. */
 export interface VirtualClockOptions {
   /** First value of `now()`, in milliseconds. Default 0. */
   readonly now?: number
   /** First value of `wall()`, in milliseconds since the Unix epoch. Default 1 704 067 200 000: 2024-01-01T00:00:00Z. */
   readonly wall?: number
+  /**
+   * Which of `count` timers that are due in the same millisecond fires next, from 0 for the one set first; asked before
+   * each of them, with at least 2. Default 0. A whole number below `count`, else the advance rejects with `CONFIG_INVALID`.
+   */
+  readonly order?: (count: number) => number
 }
 
 const NEW_YEAR_2024 = 1_704_067_200_000
@@ -19,8 +24,8 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1
 /**
  * A {@link Clock} that a test moves by hand: `new Orchestrator({ clock: new VirtualClock() })`.
  *
- * *Guarantees:* callbacks fire in order of due time, then of insertion; after each of them all microtasks and all
- * deferred tasks have run before the next fires or time moves on. Calls of `advance` and `settle` that overlap are
+ * *Guarantees:* callbacks fire in order of due time, then of insertion or as `order` says; after each of them all
+ * microtasks and all deferred tasks have run before the next fires or time moves on. Calls of `advance` and `settle` that overlap are
  * served one after the other, in the order of the calls. Work that waits for the real world - sockets, files, timers
  * of the host - is not waited for.
  *
@@ -28,6 +33,7 @@ const LONGEST_TIMEOUT = 2 ** 31 - 1
  */
 export class VirtualClock implements Clock {
   readonly #timers = new TimerQueue()
+  readonly #order: ((count: number) => number) | undefined
   readonly #deferred = new Set<{ readonly callback: () => void }>()
   #now: number
   /** What the wall clock is ahead of the monotonic one. */
@@ -39,6 +45,7 @@ export class VirtualClock implements Clock {
   constructor(options: VirtualClockOptions = {}) {
     this.#now = finite('new VirtualClock', 'now', options.now ?? 0)
     this.#offset = finite('new VirtualClock', 'wall', options.wall ?? NEW_YEAR_2024) - this.#now
+    this.#order = options.order
   }
 
   /** Monotonic milliseconds: what `advance` and `stall` have added to the start. */
@@ -54,6 +61,11 @@ export class VirtualClock implements Clock {
   /** How many timers, sleeps and deferred tasks have not been called back yet; 0 says that nothing leaks. */
   get pending(): number {
     return this.#timers.size + this.#deferred.size
+  }
+
+  /** When the next timer falls due, as `now()` counts; `undefined` if none is set. In the past if the host was stalled. */
+  get next(): number | undefined {
+    return this.#timers.first?.due
   }
 
   /**
@@ -81,11 +93,14 @@ export class VirtualClock implements Clock {
    * Lets `ms` milliseconds pass, and everything happen that falls due in them, each thing at its own time. Time that a
    * callback stalls is part of these, and beyond their end as far as it is longer.
    *
+   * With `until` it ends as soon as that is true, and time stands still there; asked whenever nothing more happens
+   * without time passing.
+   *
    * Resolves when nothing is left to do at the new time. Rejects with what a callback threw - an `AggregateError` if
    * several did - after all the others were called.
    */
-  async advance(ms: number): Promise<void> {
-    await this.#queue(duration('advance', ms))
+  async advance(ms: number, until?: () => boolean): Promise<void> {
+    await this.#queue(duration('advance', ms), until)
   }
 
   /** Lets everything happen that can without time passing: microtasks, deferred tasks, timers that are due or late. */
@@ -119,26 +134,38 @@ export class VirtualClock implements Clock {
     return timer
   }
 
-  #queue(ms: number): Promise<void> {
-    const done = this.#idle.then(() => this.#pass(ms))
+  #queue(ms: number, until?: () => boolean): Promise<void> {
+    const done = this.#idle.then(() => this.#pass(ms, until))
     this.#idle = done.catch(() => undefined)
     return done
   }
 
-  async #pass(ms: number): Promise<void> {
+  async #pass(ms: number, until: (() => boolean) | undefined): Promise<void> {
     const end = this.#now + ms
     const errors: unknown[] = []
     await this.#quiet(errors)
-    for (let next = this.#timers.first; next; next = this.#timers.first) {
+    let over = until?.() === true
+    for (let next = this.#timers.first; next && !over; next = this.#timers.first) {
       if (next.due > Math.max(end, this.#now)) break
+      if (this.#order) next = this.#chosen(this.#order)
       this.#timers.remove(next)
       this.#now = Math.max(this.#now, next.due)
       attempt(next.callback, errors)
       await this.#quiet(errors)
+      over = until?.() === true
     }
-    this.#now = Math.max(this.#now, end)
+    if (!over) this.#now = Math.max(this.#now, end)
     if (errors.length > 1) throw new AggregateError(errors, `${errors.length} callbacks of the clock threw`)
     if (errors.length > 0) throw errors[0]
+  }
+
+  /** The next of those that are due together, by somebody else's choice. */
+  #chosen(order: (count: number) => number): Timer {
+    const { firsts } = this.#timers
+    const index = firsts.length > 1 ? order(firsts.length) : 0
+    const timer = firsts[index]
+    if (timer) return timer
+    throw refused('new VirtualClock', 'order', index, `a function that gives one of 0 to ${firsts.length - 1}`)
   }
 
   /** Microtasks until there are none, then one deferred task, and again. */

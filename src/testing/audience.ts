@@ -1,0 +1,122 @@
+// Who listens in a run: the simulation's own observer, always the first, and the listeners of the scenario - which throw,
+// reject, hang, call back, come and go, or read an iterator slowly.
+// They only listen; what they call goes through the caller like everything else.
+
+import type { EventType, Unsubscribe } from '../index.js'
+import type { Caller } from './caller.js'
+import { faultsOf, thrown } from './mishaps.js'
+import type { Act, ListenerPlan } from './scenario.js'
+import type { Stage } from './stage.js'
+
+const TYPES = {
+  state: true,
+  health: true,
+  status: true,
+  retry: true,
+  registered: true,
+  unregistered: true,
+  operation: true,
+  warning: true,
+  listenerError: true,
+} satisfies Record<EventType, true>
+
+/** Above so many services a reading is made of one turn in several, since each costs as much as there are services. */
+const MANY = 50
+
+/** Tells the stage every event, and once per turn what can be read then. */
+export function observe(stage: Stage, services: number): void {
+  const { app, clock } = stage
+  let last = app.snapshot().seq
+  let next = last + 1
+  const stride = services > MANY ? services : 1
+  for (const type of Object.keys(TYPES) as EventType[]) {
+    app.on(type, (event) => {
+      const at = clock.now()
+      if (event.seq > last && event.seq >= next) {
+        const snapshot = app.snapshot()
+        last = snapshot.seq
+        next = last + stride
+        if (!stage.stalled) stage.see({ kind: 'turn', at, snapshot })
+      }
+      stage.see({ kind: 'event', at, event })
+    })
+  }
+}
+
+/** The listeners of a scenario. */
+export class Audience {
+  readonly #stage: Stage
+  readonly #plans: readonly ListenerPlan[]
+  readonly #ends = new Map<number, () => void>()
+  #caller: Caller | undefined
+
+  constructor(stage: Stage, plans: readonly ListenerPlan[]) {
+    this.#stage = stage
+    this.#plans = plans
+  }
+
+  begin(caller: Caller): void {
+    this.#caller = caller
+    for (const listener of this.#plans.keys()) this.listen(listener, true)
+  }
+
+  /** Ends all of them. */
+  end(): void {
+    for (const end of this.#ends.values()) end()
+    this.#ends.clear()
+  }
+
+  /** Begins or ends the subscription of one. */
+  listen(listener: number, on: boolean): void {
+    const plan = this.#plans[listener]
+    const end = this.#ends.get(listener)
+    if (!plan || on === (end !== undefined)) return
+    if (end) {
+      end()
+      this.#ends.delete(listener)
+    } else this.#ends.set(listener, plan.type === 'iterator' ? this.#read(plan) : this.#subscribe(plan, listener))
+  }
+
+  #subscribe({ type, target = '', acts }: ListenerPlan, listener: number): Unsubscribe {
+    const { app } = this.#stage
+    let calls = 0
+    const hear = (): unknown => this.#hear(acts[calls++ % acts.length], listener)
+    if (type === 'changes')
+      return app.registry.get(target)?.onStateChange(hear) ?? Object.assign(() => {}, { [Symbol.dispose]() {} })
+    return app.on(type as EventType, hear)
+  }
+
+  #hear(act: Act | undefined, listener: number): unknown {
+    const stage = this.#stage
+    if (act === undefined || stage.calm || stage.over) return undefined
+    for (const fault of faultsOf('listener', act)) stage.coverage?.fault(fault)
+    if (act.stalls) stage.stall(act.stalls)
+    if (act.deeds) this.#caller?.do(act.deeds, 'listener')
+    if (act.end === 'throw') throw thrown(act.error)
+    if (act.end === 'reject') return Promise.reject(thrown(act.error))
+    if (act.end === 'hang') return new Promise(() => {})
+    if (act.abort === 'finish') this.listen(listener, false) // it has heard enough
+    return undefined
+  }
+
+  /** Reads events one after the other, and takes its time. */
+  #read({ acts, buffer, since }: ListenerPlan): () => void {
+    const stage = this.#stage
+    const controller = new AbortController()
+    const events = stage.app.events({
+      signal: controller.signal,
+      ...(buffer === undefined ? {} : { buffer }),
+      ...(since === undefined ? {} : { since }),
+    })
+    const read = async (): Promise<void> => {
+      let count = 0
+      for await (const item of events) {
+        const takes = acts[count++ % acts.length]?.takes
+        if (item.type === 'gap') stage.met('slow iterator')
+        if (takes !== undefined && !stage.calm) await new Promise<void>((resolve) => stage.later(takes, resolve))
+      }
+    }
+    void read()
+    return () => controller.abort()
+  }
+}

@@ -1,0 +1,259 @@
+// Laws of retries (R17-R22): which failures are tried again, how long after, how often, and how many at once.
+
+import { isKeelsonError, type RetryEvent, type StateEvent } from '../../index.js'
+import type { Law, SceneService } from '../observation.js'
+import { type Chronicle, chronicleOf, phaseOf } from './chronicle.js'
+
+const backsOff = (state: string): boolean => state === 'retrying' || state === 'unreachable'
+
+/** Asked of a service by name or with all others: what its policy says does not count then. */
+class Asked {
+  readonly #seqs = new Map<string, number>()
+  #all = 0
+
+  note(chronicle: Chronicle, seen: { readonly kind: string }): void {
+    const { called } = chronicle
+    if (seen.kind !== 'event' || called?.begin === undefined || called.begin.seq !== chronicle.seq) return
+    const { operation, target, seq } = called.begin
+    if (operation === 'stop' || operation === 'unregister' || operation === 'register') return
+    // What a start requires is asked for as well; who that is depends on what was up then.
+    if (target !== undefined) this.#seqs.set(target, seq)
+    this.#all = seq
+  }
+
+  /** `seq` of the last start that may have been about it. */
+  any(): number {
+    return this.#all
+  }
+}
+
+/** Granted: one first backoff, whatever the policy and the class, to a start that was asked of a failing epoch (§12). */
+export const policies: Law = {
+  title: 'R17 only what its policy restarts is restarted',
+  begin: (scene) => {
+    const chronicle = chronicleOf(scene)
+    const asked = new Asked()
+    return (seen) => {
+      chronicle.see(seen)
+      asked.note(chronicle, seen)
+      if (seen.kind !== 'event' || seen.event.type !== 'retry') return undefined
+      const { name, failure, attempt } = seen.event
+      const known = chronicle.services.get(name)
+      const restart = scene.service(name)?.restart
+      if (known === undefined || restart === undefined || (attempt === 1 && asked.any() > known.startSeq))
+        return undefined
+      if (restart.policy === 'never') return `${name} is not to be restarted and is retried (attempt ${attempt})`
+      if (failure === 'permanent' || failure === 'auth') return `${name} failed with class ${failure} and is retried`
+      return undefined
+    }
+  },
+}
+
+function band({ restart }: SceneService, attempt: number): readonly [least: number, most: number] {
+  const { initialBackoff, maxBackoff, multiplier, jitter } = restart
+  const raw = initialBackoff === 0 ? 0 : Math.min(maxBackoff, initialBackoff * multiplier ** (attempt - 1))
+  return [Math.max(0, raw * (1 - jitter)), Math.min(maxBackoff, raw * (1 + jitter))]
+}
+
+/** Granted: rounding, and a start that somebody asked for before the backoff was over. */
+export const backoffs: Law = {
+  title: 'R18 a backoff is as long as it has to be, and no retry comes before its end',
+  begin: (scene) => {
+    const chronicle = chronicleOf(scene)
+    const asked = new Asked()
+    const due = new Map<string, { readonly at: number; readonly seq: number }>()
+    const begins = ({ name, attempt, delay, dueAt, timestamp, seq }: RetryEvent): string | undefined => {
+      const known = chronicle.services.get(name)
+      const declared = scene.service(name)
+      due.set(name, { at: (known?.sinceLeast ?? chronicle.earliest) + delay, seq })
+      if (known === undefined || declared === undefined) return undefined
+      if (!backsOff(known.state)) return `${name} is ${known.state} and a retry (attempt ${attempt}) is told`
+      if (known.attempt !== attempt) return `${name} tells attempt ${known.attempt} and its retry tells ${attempt}`
+      const [least, most] = band(declared, attempt)
+      if (delay < least - 1e-6 || delay > most + 1e-6)
+        return `the backoff of ${name} before attempt ${attempt} is ${delay}, not from ${least} to ${most}`
+      return Math.abs(dueAt - timestamp - delay) > 1
+        ? `the backoff of ${name} lasts ${delay} from ${timestamp} and is said to end at ${dueAt}`
+        : undefined
+    }
+    return (seen) => {
+      chronicle.see(seen)
+      asked.note(chronicle, seen)
+      if (seen.kind !== 'event') return undefined
+      const { event } = seen
+      if (event.type === 'retry') return begins(event)
+      if (event.type !== 'state') return undefined
+      const wait = due.get(event.name)
+      if (wait === undefined || event.newState !== 'starting') return undefined
+      due.delete(event.name)
+      return chronicle.now < wait.at - 1 && asked.any() < wait.seq
+        ? `${event.name} backs off until ${wait.at} and started at ${chronicle.now}, asked by nobody`
+        : undefined
+    }
+  },
+}
+
+/**
+ * Attempts are counted one by one, from 1 again only where something reset the budget. Granted: anything that may have
+ * reset it - an operation that may have been about the service, a rest at `stopped`, enough good time.
+ */
+export const budget: Law = {
+  title: 'R20 attempts count one by one, and what has used up its retries gives up',
+  begin: (scene) => {
+    const chronicle = chronicleOf(scene)
+    const asked = new Asked()
+    /** The last retry of each service that nothing has reset since, and since when it may be resetting itself. */
+    const last = new Map<string, { attempt: number; seq: number; activeAt: number; reset: boolean }>()
+    const retried = ({ name, attempt, seq }: RetryEvent): string | undefined => {
+      const before = last.get(name)
+      last.set(name, { attempt, seq, activeAt: -1, reset: false })
+      const most = scene.service(name)?.restart.maxRetries ?? 0
+      if (most > 0 && attempt > most) return `${name} has ${most} retries and backs off before number ${attempt}`
+      const reset = before === undefined || before.reset || asked.any() > before.seq
+      if (attempt === (before?.attempt ?? 0) + 1 || (reset && attempt === 1)) return undefined
+      return `${name} backs off before attempt ${attempt} after attempt ${before?.attempt ?? 'none'}`
+    }
+    const changed = (event: StateEvent): string | undefined => {
+      const { name, newState, reason } = event
+      const before = last.get(name)
+      if (newState === 'failed' && reason === 'exhausted') {
+        const { maxRetries = 0 } = scene.service(name)?.restart ?? {}
+        last.delete(name)
+        if (maxRetries === 0) return `${name} has retries without end and is exhausted`
+        if ((before?.attempt ?? 0) < maxRetries && !(before?.reset ?? false))
+          return `${name} is exhausted after ${before?.attempt ?? 0} of its ${maxRetries} retries`
+        return undefined
+      }
+      if (before === undefined) return undefined
+      const phase = phaseOf(newState)
+      // A wait that timed out has not given up: what it leaves goes on counting.
+      if (phase === 'idle' ? reason !== 'dependency' : newState === 'auth_required') last.delete(name)
+      else if (phase === 'active') before.activeAt = chronicle.now
+      else if (before.activeAt >= 0) {
+        const stable = scene.service(name)?.restart.stableAfter ?? 0
+        if (chronicle.now - before.activeAt >= stable) before.reset = true
+        before.activeAt = -1
+      }
+      return undefined
+    }
+    return (seen) => {
+      chronicle.see(seen)
+      asked.note(chronicle, seen)
+      if (seen.kind !== 'event') return undefined
+      const { event } = seen
+      if (event.type === 'unregistered') last.delete(event.name)
+      if (event.type === 'retry') return retried(event)
+      return event.type === 'state' ? changed(event) : undefined
+    }
+  },
+}
+
+/** `attempt` is told from the backoff until the service is active, and never beside anything else. */
+export const attempts: Law = {
+  title: 'R19 an attempt is told from the backoff until the service is active, an active one has none',
+  begin: (scene) => {
+    const chronicle = chronicleOf(scene)
+    return (seen) => {
+      chronicle.see(seen)
+      if (seen.kind !== 'event' || seen.event.type !== 'state') return undefined
+      const { name, newState, attempt } = seen.event
+      if (backsOff(newState) && attempt === undefined) return `${name} is ${newState} and tells no attempt`
+      if (phaseOf(newState) === 'active' && attempt !== undefined)
+        return `${name} is ${newState} and tells attempt ${attempt}`
+      return undefined
+    }
+  },
+}
+
+/**
+ * A retry is in flight from the entry of its `onStart` until that has settled or was abandoned. Granted: one that somebody
+ * may have asked for, which is no retry.
+ */
+export const permits: Law = {
+  title: 'R21 no more retries, and no more starts, are in flight than allowed',
+  begin: (scene) => {
+    const chronicle = chronicleOf(scene)
+    const { maxConcurrentRetries, maxConcurrentStarts } = scene.settings
+    /** Services that backed off and have not been asked to start since, and the epochs in flight of any. */
+    const backing = new Map<string, number>()
+    const retries = new Set<string>()
+    const starts = new Set<string>()
+    const asked = new Asked()
+    const began = (name: string): string | undefined => {
+      const since = backing.get(name)
+      backing.delete(name)
+      if (since === undefined || asked.any() > since || !starts.has(name)) return undefined
+      retries.add(name)
+      return retries.size > maxConcurrentRetries
+        ? `${retries.size} retries are in flight at ${chronicle.now}, ${maxConcurrentRetries} are allowed: ${[...retries].join(', ')}`
+        : undefined
+    }
+    return (seen) => {
+      chronicle.see(seen)
+      asked.note(chronicle, seen)
+      if (seen.kind === 'event') {
+        const { event } = seen
+        if (event.type === 'retry') backing.set(event.name, event.seq)
+        if (event.type !== 'state') return undefined
+        // Who asked for a start is told after its hook was entered, and before its state.
+        if (event.newState === 'starting') return began(event.name)
+        if (phaseOf(event.newState) === 'idle') backing.delete(event.name)
+        return undefined
+      }
+      const over = (seen.kind === 'leave' && seen.hook === 'start') || (seen.kind === 'enter' && seen.hook === 'stop')
+      if (over) {
+        starts.delete(seen.service)
+        retries.delete(seen.service)
+      }
+      if (seen.kind !== 'enter' || seen.hook !== 'start') return undefined
+      starts.add(seen.service)
+      return starts.size > maxConcurrentStarts
+        ? `${starts.size} starts are in flight at ${chronicle.now}, ${maxConcurrentStarts} are allowed: ${[...starts].join(', ')}`
+        : undefined
+    }
+  },
+}
+
+/** Granted: what the host was blocked for, and the millisecond to which deadlines are kept. */
+export const due: Law = {
+  title: 'R22 a retry that is due is tried, or waits for what it needs',
+  begin: (scene) => {
+    const chronicle = chronicleOf(scene)
+    return (seen) => {
+      chronicle.see(seen)
+      if (chronicle.cut === undefined || !chronicle.quiet) return undefined
+      const { timestamp, services } = chronicle.cut
+      for (const { name, state, nextRetryAt } of services) {
+        if (!backsOff(state)) continue
+        if (nextRetryAt === undefined) return `${name} is ${state} and does not say until when`
+        const known = chronicle.services.get(name)
+        if (nextRetryAt + 1 + (known === undefined ? 0 : chronicle.slack(known.stalledThen)) < timestamp)
+          return `${name} is ${state} although its backoff ended ${timestamp - nextRetryAt} ms ago`
+      }
+      return undefined
+    }
+  },
+}
+
+/** Granted: the culprit of a start that was rolled back, which is left `failed` with its error (R29). */
+export const endings: Law = {
+  title: 'R20 what fails without having been tried waited in vain',
+  begin: (scene) => {
+    const chronicle = chronicleOf(scene)
+    const rollsBack = (): boolean => {
+      for (const { seen } of chronicle.operations.values())
+        if (seen.call === 'start' ? seen.onFailure !== 'keep' : seen.onFailure !== undefined || seen.call === 'replace')
+          return true
+      return false
+    }
+    return (seen) => {
+      chronicle.see(seen)
+      if (seen.kind !== 'event' || seen.event.type !== 'state') return undefined
+      const { name, oldState, newState, error, reason } = seen.event
+      if (newState !== 'failed' || phaseOf(oldState) === 'stopping') return undefined
+      const code = isKeelsonError(error) ? error.code : undefined
+      if (code === 'DEPENDENCY_TIMEOUT' || code === 'START_TIMEOUT' || rollsBack()) return undefined
+      return `${name} went from ${oldState} to failed with ${code} (${reason})`
+    }
+  },
+}

@@ -1,0 +1,273 @@
+// The stage of one run: its clock, its orchestrator, what is in flight, and the one door through which everything that
+// happens is told - to the digest, to the laws, to the coverage, to whoever watches. Decides nothing.
+// Owned by play.ts; actors and callers tell it what they do.
+
+import type { Orchestrator, Service, ServiceState } from '../index.js'
+import type { Coverage, Input } from './coverage.js'
+import { Digest } from './digest.js'
+import { type Fault, faultNumber } from './mishaps.js'
+import type { CallName, HookName, Law, Observation, Scene, SceneService, SceneSettings } from './observation.js'
+import type { Choices } from './scenario.js'
+import type { VirtualClock } from './virtual-clock.js'
+
+/** A hook that has been entered and has not settled. */
+export interface Flight {
+  readonly service: string
+  readonly instance: number
+  readonly epoch: number
+  readonly hook: HookName
+  readonly entered: number
+  /** When its script lets it end; absent for one that hangs, or waits for something else. */
+  readonly due?: number
+  /** Lets it end now, well. */
+  release(): void
+}
+
+/** A call that has not settled. */
+export interface OpenCall {
+  readonly id: number
+  readonly call: CallName
+  readonly target?: string
+  readonly at: number
+  readonly controller?: AbortController
+}
+
+/** What was violated, and when. */
+export interface Violation {
+  /** The title of the law. */
+  readonly law: string
+  /** What is wrong, in a sentence. */
+  readonly message: string
+  /** Milliseconds since the beginning of the run. */
+  readonly at: number
+}
+
+/** Called with every observation, after the laws; `stop` ends the run there. */
+export type Watch = (seen: Observation, stage: Stage) => 'stop' | undefined | void
+
+/** Time spent in each law, in the order of the laws: one observation of `every` is measured. */
+export interface Meter {
+  readonly now: () => number
+  readonly every: number
+  readonly spent: number[]
+}
+
+interface StageOptions {
+  readonly clock: VirtualClock
+  readonly choices: Choices
+  readonly coverage?: Coverage | undefined
+  readonly watch?: Watch | undefined
+  readonly meter?: Meter | undefined
+}
+
+/** The law that needs no observation. */
+export const UNCAUGHT = 'R44 nothing that goes wrong inside is thrown at the host'
+
+/** So much does not happen in one millisecond, even where a thousand services start: somebody goes in circles. */
+const TOO_MUCH = 100_000
+
+export class Stage implements Scene {
+  readonly clock: VirtualClock
+  readonly choices: Choices
+  readonly coverage: Coverage | undefined
+  /** Hooks in flight. */
+  readonly hooks: Set<Flight> = new Set()
+  /** Calls that have not settled, by their number. */
+  readonly calls: Map<number, OpenCall> = new Map()
+  /** The contexts that actors were given last: kept here, so that the end of the run lets go of all of them. */
+  readonly contexts: Map<object, unknown> = new Map()
+  /** Timers of the simulation's own: whatever else is pending is the library's. */
+  ownTimers = 0
+  stepsLeft = 0
+  /** Faults are off. */
+  calm = false
+  /** Nothing is observed any more. */
+  over = false
+  cut = false
+  violation: Violation | undefined
+  transitions = 0
+  /** The host was stalled since it was last quiet: a turn may have been cut in two (R45). */
+  stalled = false
+  /** How many calls hooks and listeners may still make: else a service that restarts itself never comes to an end. */
+  reentries = 60
+  #laws: readonly Law[] = []
+  readonly #watch: Watch | undefined
+  readonly #meter: Meter | undefined
+  readonly #digest = new Digest()
+  readonly #known = new WeakMap<Service, SceneService>()
+  readonly #instances = new Map<string, number>()
+  #checkers: readonly ((seen: Observation) => string | undefined)[] = []
+  #app: Orchestrator | undefined
+  #settings: SceneSettings | undefined
+  #numbers = 0
+  #instant = -1
+  #inInstant = 0
+  #seen = 0
+  #dirty = false
+
+  constructor(options: StageOptions) {
+    this.clock = options.clock
+    this.coverage = options.coverage
+    this.#watch = options.watch
+    this.#meter = options.meter
+    const { choices } = options
+    this.choices = { pick: (n) => this.#pick(choices, n) }
+  }
+
+  /** The orchestrator of the run. */
+  get app(): Orchestrator {
+    return this.#app as Orchestrator
+  }
+
+  get settings(): SceneSettings {
+    return this.#settings as SceneSettings
+  }
+
+  /** Whether anything was observed since this was last asked. */
+  get dirty(): boolean {
+    const dirty = this.#dirty
+    this.#dirty = false
+    return dirty
+  }
+
+  get digest(): string {
+    return this.#digest.toString()
+  }
+
+  /** From here on the laws look. */
+  begin(app: Orchestrator, settings: SceneSettings, laws: readonly Law[]): void {
+    this.#app = app
+    this.#settings = settings
+    this.#laws = laws
+    this.#checkers = this.#laws.map((law) => law.begin(this))
+  }
+
+  service(name: string): SceneService | undefined {
+    const service = this.#app?.registry.get(name)
+    return service && this.#known.get(service)
+  }
+
+  /** Enters a new object into the scene; `describe` is told which of its name it is. */
+  introduce(name: string, service: (instance: number) => readonly [Service, SceneService]): Service {
+    const instance = (this.#instances.get(name) ?? 0) + 1
+    this.#instances.set(name, instance)
+    const [made, scene] = service(instance)
+    this.#known.set(made, scene)
+    return made
+  }
+
+  /** A number that nothing else in this run has. */
+  number(): number {
+    return ++this.#numbers
+  }
+
+  /** Tells that something happened. */
+  see(seen: Observation): void {
+    if (this.over) return
+    if (seen.kind !== 'quiet') this.#dirty = true
+    this.#digest.see(seen)
+    if (seen.at !== this.#instant) {
+      this.#instant = seen.at
+      this.#inInstant = 0
+    } else if (++this.#inInstant > TOO_MUCH)
+      return this.fault(new Error(`${TOO_MUCH} things happened in one millisecond`))
+    if (seen.kind === 'event' && seen.event.type === 'state') {
+      this.transitions++
+      this.coverage?.moved(seen.event.name, seen.event.newState)
+    }
+    const meter = this.#meter
+    if (meter && ++this.#seen % meter.every === 0) this.#measured(seen, meter)
+    else for (let i = 0; i < this.#checkers.length && !this.over; i++) this.#check(i, seen)
+    if (!this.over && this.#watch?.(seen, this) === 'stop') this.#end(true)
+  }
+
+  /** The run is over: holds on to nothing of it, since services of a user may outlive it. */
+  clear(): void {
+    this.over = true
+    this.contexts.clear()
+    this.hooks.clear()
+    this.calls.clear()
+    this.#checkers = []
+  }
+
+  /** Something was thrown at the host that nobody is there to catch: no law is needed to see that this is wrong. */
+  fault(error: unknown): void {
+    if (this.over) return
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    this.violation = { law: UNCAUGHT, message, at: this.clock.now() }
+    this.#end(false)
+  }
+
+  /** Tells that an input met a service. */
+  input(input: Input, name: string): void {
+    this.coverage?.input(input, name)
+  }
+
+  /** Tells that a fault has been done. */
+  met(fault: Fault): void {
+    this.coverage?.fault(faultNumber(fault))
+  }
+
+  /** A timer of the simulation's own. */
+  later(ms: number, callback: () => void): unknown {
+    this.ownTimers++
+    return this.clock.setTimeout(() => {
+      this.ownTimers--
+      callback()
+    }, ms)
+  }
+
+  /** Takes a timer of its own back that has not fired. */
+  never(timer: unknown): void {
+    this.ownTimers--
+    this.clock.clearTimeout(timer)
+  }
+
+  stall(ms: number): void {
+    this.stalled = true
+    this.clock.stall(ms)
+    this.see({ kind: 'stall', at: this.clock.now(), ms })
+  }
+
+  /** The state that a service is in, as the events say. */
+  stateOf(name: string): ServiceState {
+    return this.app.getServiceStatus(name).state
+  }
+
+  #pick(choices: Choices, n: number): number {
+    if (n < 2 || this.over) return 0
+    try {
+      return choices.pick(n)
+    } catch {
+      this.#end(true)
+      return 0
+    }
+  }
+
+  #check(index: number, seen: Observation): void {
+    let message: string | undefined
+    try {
+      message = this.#checkers[index]?.(seen)
+    } catch (error) {
+      message = `the law itself threw: ${error instanceof Error ? error.stack : String(error)}`
+    }
+    if (message === undefined) return
+    this.violation = { law: this.#laws[index]?.title ?? '', message, at: seen.at }
+    this.#end(false)
+  }
+
+  #measured(seen: Observation, { now, spent }: Meter): void {
+    let last = now()
+    for (let i = 0; i < this.#checkers.length && !this.over; i++) {
+      this.#check(i, seen)
+      const next = now()
+      spent[i] = (spent[i] ?? 0) + next - last
+      last = next
+    }
+  }
+
+  #end(cut: boolean): void {
+    this.over = true
+    this.cut = cut
+  }
+}
