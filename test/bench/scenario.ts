@@ -1,0 +1,104 @@
+// The parts that every scenario has, and what goes between the driver and the fresh process that measures. No scenario
+// knows of rounds; no driver knows what is measured.
+
+/** What a fresh process is told to do. */
+export interface Task {
+  readonly scenario: string
+  readonly contestant: string
+  readonly params: Params
+  /** Asserts that the contestant does it right, instead of timing it. */
+  readonly verify: boolean
+}
+
+/** What makes one case differ from another. */
+export type Params = Readonly<Record<string, string | number>>
+
+/** What was measured in one process, by name of the figure. */
+export type Figures = Record<string, number>
+
+/** One case: what is measured, and who is put to it. */
+export interface Case {
+  readonly id: string
+  readonly params: Params
+  readonly contestants: readonly string[]
+  /** Milliseconds that one process may take, if more than usual. */
+  readonly patience?: number
+  /** Rounds, if other than what was asked for. */
+  readonly rounds?: number
+}
+
+/** What the person at the command line asked for. */
+export interface Wishes {
+  readonly n: readonly number[] | undefined
+  readonly quick: boolean
+  readonly peers: boolean
+}
+
+/** One line of the report. */
+export interface Row {
+  readonly what: string
+  /** The figure, ready to be read. */
+  readonly figure: string
+  readonly target?: string
+  readonly reached?: boolean
+}
+
+/** A scenario: its cases, how one is measured, and what the figures say. */
+export interface Scenario {
+  readonly name: string
+  /** What is measured and in what unit, in one line. */
+  readonly about: string
+  /** The figure that is compared to the floors; the others are shown beside it. */
+  readonly main: string
+  cases(wishes: Wishes): Case[]
+  /** Throws unless the contestant does all that is asked for, in the right order. */
+  verify(contestant: string, params: Params): Promise<void>
+  measure(contestant: string, params: Params): Promise<Figures>
+  rows(results: Results): Row[]
+}
+
+/** All that was measured in one scenario. */
+export class Results {
+  readonly cases: readonly Case[]
+  readonly #rounds: Map<string, Figures[]> = new Map()
+
+  constructor(cases: readonly Case[]) {
+    this.cases = cases
+  }
+
+  enter(id: string, contestant: string, round: number, figures: Figures): void {
+    const key = `${id} ${contestant}`
+    const rounds = this.#rounds.get(key) ?? []
+    rounds[round] = figures
+    this.#rounds.set(key, rounds)
+  }
+
+  /** The names of the figures that a contestant has in a case. */
+  figures(id: string, contestant: string): string[] {
+    return Object.keys((this.#rounds.get(`${id} ${contestant}`) ?? []).find(Boolean) ?? {})
+  }
+
+  /** A figure in every round; empty if the contestant was not put to it. */
+  values(id: string, contestant: string, figure: string): number[] {
+    return (this.#rounds.get(`${id} ${contestant}`) ?? []).flatMap((figures) => figures?.[figure] ?? [])
+  }
+
+  /** One contestant's figure over another's, each within the same round. */
+  ratios(id: string, contestant: string, other: string, figure: string): number[] {
+    const mine = this.#rounds.get(`${id} ${contestant}`) ?? []
+    const theirs = this.#rounds.get(`${id} ${other}`) ?? []
+    return mine.flatMap((figures, round) => {
+      const [a, b] = [figures?.[figure], theirs[round]?.[figure]]
+      return a === undefined || b === undefined || b === 0 ? [] : [a / b]
+    })
+  }
+
+  /** Everything, for the JSON. */
+  toJSON(): unknown {
+    return this.cases.map(({ id, params, contestants }) => ({
+      id,
+      params,
+      rounds: Object.fromEntries(contestants.map((name) => [name, this.#rounds.get(`${id} ${name}`) ?? []])),
+    }))
+  }
+}
