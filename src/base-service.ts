@@ -168,7 +168,7 @@ function keeperOf(service: Service, core: ServiceCore): Keeper {
     clock: systemClock,
     random: systemRandom,
     logger: silent,
-    maxConcurrentStarts: Number.POSITIVE_INFINITY,
+    maxConcurrentStarts: Infinity,
     maxConcurrentRetries: 5,
     maxConcurrentChecks: 64,
     history: 0,

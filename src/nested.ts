@@ -21,7 +21,7 @@ export class NestedService extends BaseService {
   constructor(name: string, inner: Engine, options: ServiceOptions) {
     super(name, {
       type: 'orchestrator',
-      startTimeout: Number.POSITIVE_INFINITY,
+      startTimeout: Infinity,
       stopTimeout: inner.shutdownTimeout,
       ...options,
       healthCheck: { interval: 1_000, failureThreshold: 1, onUnhealthy: 'report', ...options.healthCheck },

@@ -120,7 +120,7 @@ export class Orchestrator {
       clock,
       random: options.random ?? systemRandom,
       logger,
-      maxConcurrentStarts: options.maxConcurrentStarts ?? Number.POSITIVE_INFINITY,
+      maxConcurrentStarts: options.maxConcurrentStarts ?? Infinity,
       maxConcurrentRetries: options.maxConcurrentRetries ?? 5,
       maxConcurrentChecks: options.maxConcurrentChecks ?? 64,
       history: options.history ?? 1_024,

@@ -202,10 +202,6 @@ class Checking extends LazySignal implements CheckContext {
     this.#name = name
   }
 
-  override abort(): void {
-    super.abort()
-  }
-
   protected override why(): unknown {
     return new KeelsonError('CANCELLED', `service '${this.#name}' - the time of its check is over`)
   }
@@ -218,7 +214,7 @@ class Pulse implements Timed {
   readonly #clock: Clock
   readonly #deadlines: Deadlines
   readonly #watched = new Map<Check, number>()
-  #period = Number.POSITIVE_INFINITY
+  #period = Infinity
   #at = 0
 
   constructor(clock: Clock, deadlines: Deadlines) {

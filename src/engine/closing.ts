@@ -28,10 +28,6 @@ export class Closing extends LazySignal implements StopContext {
     return serviceLogger(this.#logger, this.#name, this.epoch)
   }
 
-  override abort(): void {
-    super.abort()
-  }
-
   protected override why(): unknown {
     return new KeelsonError('STOP_TIMEOUT', `service '${this.#name}' - the time for its stop is over`)
   }

@@ -31,7 +31,7 @@ export class Deadlines {
   readonly #heap: Bucket[] = []
   #count = 0
   #handle: unknown
-  #armedFor = Number.POSITIVE_INFINITY
+  #armedFor = Infinity
   #awake = 0
   #held = 0
   #firing = false
@@ -43,11 +43,6 @@ export class Deadlines {
     this.#onDue = onDue
   }
 
-  /** The monotonic time at which `item` is due, or `Infinity`. */
-  static at(item: Timed): number {
-    return item.bucket === undefined ? Number.POSITIVE_INFINITY : item.bucket.at
-  }
-
   /** Sets the deadline of `item`, in place of the one it had; `Infinity` is none. */
   arm(item: Timed, at: number): void {
     const due = Math.ceil(at)
@@ -55,7 +50,7 @@ export class Deadlines {
       if (item.bucket.at === due) return
       this.disarm(item)
     }
-    if (due === Number.POSITIVE_INFINITY) return
+    if (due === Infinity) return
     let bucket = this.#buckets.get(due)
     if (bucket === undefined) {
       bucket = { at: due, items: [] }
@@ -85,7 +80,7 @@ export class Deadlines {
   /** While held more often than released, the process stays alive, timer or not (R35). */
   hold(): void {
     this.#held++
-    if (this.#armedFor === Number.POSITIVE_INFINITY) this.#set(this.#clock.now() + LONGEST_TIMEOUT)
+    if (this.#armedFor === Infinity) this.#set(this.#clock.now() + LONGEST_TIMEOUT)
     this.awake(1)
   }
 
@@ -112,7 +107,7 @@ export class Deadlines {
   #clear(): void {
     if (this.#handle !== undefined) this.#clock.clearTimeout(this.#handle)
     this.#handle = undefined
-    this.#armedFor = Number.POSITIVE_INFINITY
+    this.#armedFor = Infinity
   }
 
   #set(at: number): void {
@@ -128,7 +123,7 @@ export class Deadlines {
 
   readonly #fire = (): void => {
     this.#handle = undefined
-    this.#armedFor = Number.POSITIVE_INFINITY
+    this.#armedFor = Infinity
     const now = this.#clock.now()
     let told = false
     this.#firing = true

@@ -20,8 +20,8 @@ export class Ending {
   entered: Instant | undefined = undefined
   over: Instant | undefined = undefined
   /** Monotonic times until which the hooks that it waits for have time, and it as a whole. */
-  hookBy: number = Number.POSITIVE_INFINITY
-  stopBy: number = Number.POSITIVE_INFINITY
+  hookBy: number = Infinity
+  stopBy: number = Infinity
   /** Asked to start meanwhile. */
   remembered = false
   /** The time for it is over: what is left to dispose of is no longer waited for. */

@@ -279,7 +279,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
           `${subject}: remote is ${core.options.remote ?? false}; a replacement cannot change it, unregister and register instead`,
         )
       this.topology.fits(record, core)
-      const { timeout = Number.POSITIVE_INFINITY, signal } = options
+      const { timeout = Infinity, signal } = options
       return new ReplaceOperation(
         this,
         { kind: 'replace', target: record.name, onFailure: 'rollback', timeout, signal },
@@ -307,7 +307,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   #starting(
     kind: 'start' | 'restart',
     target: string | undefined,
-    { onFailure = 'rollback', timeout = Number.POSITIVE_INFINITY, signal }: StartCall,
+    { onFailure = 'rollback', timeout = Infinity, signal }: StartCall,
   ): Operation {
     return new StartOperation(this, { kind, target, onFailure, timeout, signal })
   }

@@ -10,6 +10,9 @@ import { type Delivery, guarded, Subscribers, unsubscribe } from './subscribers.
 /** What an event says beside what every event says. */
 export type EventBody<Type extends EventType> = Omit<EventMap[Type], 'type' | 'seq' | 'timestamp' | 'causedBy'>
 
+/** What is given out read-only, while it is being made. */
+export type Writable<Shape> = { -readonly [Field in keyof Shape]: Shape[Field] }
+
 /** What the log needs of its engine. */
 export interface LogHost {
   readonly logger: Logger
@@ -68,11 +71,6 @@ export class EventLog {
   /** Whether anybody listens to events: if not, none is built. */
   get heard(): boolean {
     return this.#audience > 0
-  }
-
-  /** Something waits to be delivered. */
-  get waiting(): boolean {
-    return this.#queue.length > 0
   }
 
   /** Numbers an event and, if anybody listens, builds and queues it. */

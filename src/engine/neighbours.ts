@@ -68,7 +68,7 @@ export class Neighbours {
   time(edge: Edge): void {
     const { from, to, spec } = edge
     if (edge.waitedSince < 0) edge.waitedSince = this.#moment.now
-    edge.deadline = to.desired ? this.#moment.now + spec.timeout : Number.POSITIVE_INFINITY
+    edge.deadline = to.desired ? this.#moment.now + spec.timeout : Infinity
     if (edge.deadline >= from.pause.waitBy) return
     from.pausing.waitBy = edge.deadline
     this.#look(from, 0)

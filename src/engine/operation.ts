@@ -48,7 +48,7 @@ export abstract class Operation implements Driver, Timed {
   slot = 0
   /** Parts that have not come to rest; the deadline for them, and whether its last tenth has begun. */
   protected left = 0
-  #stopBy: number = Number.POSITIVE_INFINITY
+  #stopBy: number = Infinity
   #hurried = false
   #beganAt = 0
   #outcome: OperationOutcome = 'done'
@@ -214,10 +214,6 @@ export abstract class Operation implements Driver, Timed {
 
   report(outcome: OperationOutcome): OperationReport {
     return report(this.kind, this.target, outcome, this.now - this.#beganAt, this.parts, this.host.nextMark())
-  }
-
-  get rejects(): boolean {
-    return this.#rejects
   }
 
   /** The parts whose stop was not clean, as one error; `undefined` if all were. */

@@ -28,7 +28,7 @@ export class Edge {
   /** Required, closed, and its target has settled: the dependent waits for one that is not coming. */
   stuck = false
   /** Monotonic end of the wait for it; `Infinity` while it stands still. */
-  deadline: number = Number.POSITIVE_INFINITY
+  deadline: number = Infinity
   /** Monotonic time since which the dependent waits for it, and how long it did; for reports. */
   waitedSince = -1
   waited = 0
@@ -114,7 +114,7 @@ export class Pause {
   /** Until when its abandoned hooks are waited for. */
   unsettledBy = 0
   /** The earliest end of a wait for a dependency. */
-  waitBy: number = Number.POSITIVE_INFINITY
+  waitBy: number = Infinity
   /** End of the backoff. */
   dueAt = 0
   /** End of the `startDelay` that is running. */

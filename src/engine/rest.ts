@@ -200,14 +200,14 @@ export class Rest {
         this.#wait(record, record.pause.unsettledBy)
         return false
       case 'dependency':
-        this.#wait(record, Number.POSITIVE_INFINITY)
+        this.#wait(record, Infinity)
         return false
       case 'delay':
         if (record.pause.delayedUntil === 0) record.pausing.delayedUntil = moment.now + record.settings.startDelay
         this.#wait(record, record.pause.delayedUntil)
         return false
       case 'permit':
-        this.#wait(record, Number.POSITIVE_INFINITY)
+        this.#wait(record, Infinity)
         return false
       case undefined:
         return true
@@ -216,7 +216,7 @@ export class Rest {
 
   /** Able to start, but for a permit. */
   queued(record: Record): void {
-    this.#wait(record, Number.POSITIVE_INFINITY)
+    this.#wait(record, Infinity)
   }
 
   #wait(record: Record, until: number): void {
@@ -225,14 +225,14 @@ export class Rest {
       this.#tools.writer.move(record, 'waiting', 'unknown')
       this.#startWaiting(record)
     }
-    const by = Math.min(until, record.unmet > 0 ? record.pause.waitBy : Number.POSITIVE_INFINITY)
-    if (by === Number.POSITIVE_INFINITY) this.#tools.deadlines.disarm(record)
+    const by = Math.min(until, record.unmet > 0 ? record.pause.waitBy : Infinity)
+    if (by === Infinity) this.#tools.deadlines.disarm(record)
     else this.#tools.deadlines.arm(record, by)
   }
 
   /** The waits for its dependencies begin anew. */
   #startWaiting(record: Record): void {
-    if (record.paused) record.pausing.waitBy = Number.POSITIVE_INFINITY
+    if (record.paused) record.pausing.waitBy = Infinity
     for (const edge of record.deps) {
       edge.waited = 0
       edge.waitedSince = -1
@@ -255,7 +255,7 @@ export class Rest {
     }
     if (record.state !== 'waiting' || record.unmet === 0) return
     const { pausing } = record
-    pausing.waitBy = Number.POSITIVE_INFINITY
+    pausing.waitBy = Infinity
     for (const edge of record.deps) {
       if (edge.open) continue
       if (edge.deadline <= now && this.#timedOut(record, edge)) return
@@ -280,7 +280,7 @@ export class Rest {
     }
     if (onTimeout === 'warn') this.#tools.writer.warn('DEPENDENCY_TIMEOUT', `${what}; it starts without`, record)
     edge.waived = true
-    edge.deadline = Number.POSITIVE_INFINITY
+    edge.deadline = Infinity
     // One that is about to stop is not started against, wait or no wait (R13).
     if (edge.opens()) this.#tools.neighbours.set(edge, true, record.lastSeq)
     this.#tools.neighbours.settle(edge, record.lastSeq)

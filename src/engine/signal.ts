@@ -23,7 +23,7 @@ export abstract class LazySignal {
   }
 
   /** Aborts it, once. */
-  protected abort(): void {
+  abort(): void {
     const known = this.#controller
     if (!(known instanceof AbortController)) this.#controller = 'aborted'
     else if (!known.signal.aborted) known.abort(this.why())

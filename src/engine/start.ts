@@ -59,7 +59,7 @@ export class StartOperation extends Operation {
     }
     this.recount()
     this.host.touch(this)
-    if (this.timeout < Number.POSITIVE_INFINITY) reconciler.deadlines.arm(this, this.now + this.timeout)
+    if (this.timeout < Infinity) reconciler.deadlines.arm(this, this.now + this.timeout)
   }
 
   protected recount(): void {

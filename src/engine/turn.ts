@@ -57,8 +57,8 @@ export class Turn {
   /** A look has shown that the time is over. */
   #spent = false
   /** When the present measure began, and when the last turn ended. */
-  #began = Number.NEGATIVE_INFINITY
-  #endedAt = Number.NEGATIVE_INFINITY
+  #began = -Infinity
+  #endedAt = -Infinity
 
   constructor(work: TurnWork, clock: Clock) {
     this.#work = work

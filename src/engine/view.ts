@@ -6,6 +6,7 @@ import { leans } from '../kernel/edge.js'
 import { explain, rollUp } from '../kernel/explain.js'
 import { drawn } from '../kernel/graph.js'
 import { type Planned, plan } from '../kernel/plan.js'
+import type { Writable } from './event-log.js'
 import type { Clock } from './ports.js'
 import type { Record } from './record.js'
 import { blocker } from './rest.js'
@@ -124,24 +125,29 @@ export class View {
         ? this.#heldBy(record)
         : undefined
     const data = core === undefined ? undefined : dataOf(record)
-    return Object.freeze({
+    const status: Writable<ServiceStatus> = {
       name: record.name,
       type: core?.type ?? 'service',
       phase: record.phase,
       state: record.state,
       health: record.health,
-      ...(lastError === undefined ? {} : { error: lastError }),
       essential: record.settings.essential,
-      dependencies: Object.freeze(record.deps.filter(({ implied }) => !implied).map(({ to }) => to.name)),
-      ...(blockedBy === undefined || blockedBy.length === 0 ? {} : { blockedBy: Object.freeze(blockedBy) }),
-      ...(record.attempt > 0 ? { attempt: record.attempt } : {}),
-      ...(record.pause.dueAt > 0 && pending ? { nextRetryAt: this.#wall(record.pause.dueAt) } : {}),
+      dependencies: this.#dependencies(record),
       epoch: record.epoch,
       since: record.changed.wall,
-      ...(record.active ? { uptime: this.#clock.now() - record.changed.now } : {}),
-      ...(stopReason === undefined ? {} : { stopReason }),
-      ...(data === undefined ? {} : { data }),
-    })
+    }
+    if (lastError !== undefined) status.error = lastError
+    if (blockedBy !== undefined && blockedBy.length > 0) status.blockedBy = Object.freeze(blockedBy)
+    if (record.attempt > 0) status.attempt = record.attempt
+    if (record.pause.dueAt > 0 && pending) status.nextRetryAt = this.#wall(record.pause.dueAt)
+    if (record.active) status.uptime = this.#clock.now() - record.changed.now
+    if (stopReason !== undefined) status.stopReason = stopReason
+    if (data !== undefined) status.data = data
+    return Object.freeze(status)
+  }
+
+  #dependencies({ deps }: Record): readonly string[] {
+    return Object.freeze(deps.filter(({ implied }) => !implied).map(({ to }) => to.name))
   }
 
   /** What a service that is desired up and not live waits for, from the same function that lets it start. */

@@ -5,11 +5,9 @@ import type { KeelsonError } from '../errors.js'
 import { serves } from '../kernel/health.js'
 import { step } from '../kernel/state.js'
 import type { HealthStatus, ServiceState, StateChange, StateUpdater, StopReason } from '../service.js'
-import type { EventBody, EventLog } from './event-log.js'
+import type { EventBody, EventLog, Writable } from './event-log.js'
 import type { Moment } from './ports.js'
 import type { Record } from './record.js'
-
-type Writable<Body> = { -readonly [Field in keyof Body]: Body[Field] }
 
 export class Writer {
   readonly #log: EventLog

@@ -16,11 +16,6 @@ export function backoff(restart: Settings['restart'], attempt: number, random: n
 }
 
 /** A duration moved by at most ±`share` of itself, kept within 0 and `most`. */
-export function jittered(
-  duration: number,
-  share: number,
-  random: number,
-  most: number = Number.POSITIVE_INFINITY,
-): number {
+export function jittered(duration: number, share: number, random: number, most: number = Infinity): number {
   return Math.max(0, Math.min(most, duration * (1 + share * (2 * random - 1))))
 }

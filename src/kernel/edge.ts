@@ -84,12 +84,11 @@ const NONE: readonly EdgeSpec[] = Object.freeze([])
 function edge(subject: string, path: string, item: string | Dependency): EdgeSpec {
   if (typeof item === 'string') {
     if (item === '') throw invalid(subject, path, item, 'the name of a service')
-    return named(item)
+    return spec(item, false)
   }
   check(subject, path, item, FIELDS)
   if (item.name === undefined) throw invalid(subject, `${path}.name`, undefined, TEXT.says)
-  const { name, condition = 'healthy', optional = false, timeout = 300_000 } = item
-  const { onTimeout = optional ? 'continue' : 'fail', onLoss = optional ? 'keep' : 'stop' } = item
+  const { name, condition, optional = false, timeout, onTimeout, onLoss } = item
   if (condition === 'completed' && item.onLoss !== undefined)
     throw new KeelsonError(
       'CONFIG_INVALID',
@@ -100,29 +99,22 @@ function edge(subject: string, path: string, item: string | Dependency): EdgeSpe
       'CONFIG_INVALID',
       `${subject}: ${path}.onTimeout has no effect, since timeout is Infinity; leave one of them out`,
     )
-  return Object.freeze({ name, condition, optional, timeout, onTimeout, onLoss })
-}
-
-/** An edge by a bare name. */
-function named(name: string): EdgeSpec {
-  return Object.freeze({
-    name,
-    condition: 'healthy',
-    optional: false,
-    timeout: 300_000,
-    onTimeout: 'fail',
-    onLoss: 'stop',
-  })
+  return spec(name, optional, condition, timeout, onTimeout, onLoss)
 }
 
 /** The edge that `order: 'registration'` adds: optional, so it waits and orders the stop but never fails anything. */
 export function implied(name: string): EdgeSpec {
-  return Object.freeze({
-    name,
-    condition: 'healthy',
-    optional: true,
-    timeout: 300_000,
-    onTimeout: 'continue',
-    onLoss: 'keep',
-  })
+  return spec(name, true)
+}
+
+/** An edge, every field filled in. */
+function spec(
+  name: string,
+  optional: boolean,
+  condition: Condition = 'healthy',
+  timeout = 300_000,
+  onTimeout: EdgeSpec['onTimeout'] = optional ? 'continue' : 'fail',
+  onLoss: EdgeSpec['onLoss'] = optional ? 'keep' : 'stop',
+): EdgeSpec {
+  return Object.freeze({ name, condition, optional, timeout, onTimeout, onLoss })
 }
