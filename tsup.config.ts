@@ -2,7 +2,15 @@ import type { Options } from 'tsup'
 
 /** One entry per door: the same list as `exports` in package.json (test/house/doors.test.ts compares). */
 const options: Options = {
-  entry: { index: 'src/index.ts', 'main/index': 'src/main/index.ts', 'testing/index': 'src/testing/index.ts' },
+  entry: {
+    index: 'src/index.ts',
+    'config/index': 'src/config/index.ts',
+    'deploy/index': 'src/deploy/index.ts',
+    'main/index': 'src/main/index.ts',
+    'observe/index': 'src/observe/index.ts',
+    'observe/otel/index': 'src/observe/otel/index.ts',
+    'testing/index': 'src/testing/index.ts',
+  },
   format: 'esm',
   target: 'node20',
   platform: 'node',

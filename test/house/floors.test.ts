@@ -5,9 +5,9 @@ import { doors, files, imports, parse, place, walk } from '../support/house.js'
 
 const sources = files('src')
 const rooms = doors.map(({ source }) => source.split('/')[1]).filter((part) => part !== 'index.ts')
-/** The one outside library each room exists for. */
+/** The outside libraries each room exists for. */
 const libraries: Record<string, string[]> = {
-  config: ['zod'],
+  config: ['zod', 'yaml', 'smol-toml'],
   deploy: ['zod'],
   observe: ['pino', '@opentelemetry/api'],
 }
