@@ -1,0 +1,125 @@
+// Text to plain data, by the extension of the file it came from: JSON always, YAML and TOML by their optional peers,
+// which are loaded when such a file is met and not before.
+// Knows files and their texts, not what is said in them.
+
+import { readFile, stat } from 'node:fs/promises'
+import { extname } from 'node:path'
+import { isKeelsonError } from '../index.js'
+import { type ConfigTree, copy, type Draft, freeze, line, refused } from './tree.js'
+
+/** The longest text that is taken, in bytes. */
+const MAX_BYTES = 16 * 1024 * 1024
+
+const PEERS = {
+  yaml: () =>
+    import('yaml').then(
+      ({ parse }) =>
+        (text: string) =>
+          parse(text, { logLevel: 'error' }) ?? {},
+    ),
+  'smol-toml': () =>
+    import('smol-toml').then(
+      ({ parse }) =>
+        (text: string) =>
+          parse(text),
+    ),
+} satisfies Record<string, () => Promise<(text: string) => unknown>>
+
+const FORMATS: Readonly<Record<string, { readonly name: string; readonly peer?: keyof typeof PEERS }>> = {
+  '.json': { name: 'JSON' },
+  '.yaml': { name: 'YAML', peer: 'yaml' },
+  '.yml': { name: 'YAML', peer: 'yaml' },
+  '.toml': { name: 'TOML', peer: 'smol-toml' },
+}
+
+/**
+ * Turns the text of a file into plain data, frozen all through, as the extension of `path` says: `.json`, or `.yaml`,
+ * `.yml` and `.toml` if the optional peer is installed. Reads no file; `path` is also what a message begins with.
+ *
+ * *Guarantees:* at most 100 levels and a million values, no key `__proto__`; dates come as ISO text.
+ * @throws `CONFIG_INVALID` for a text that is empty, malformed, not an object at the top or beyond these bounds, for an
+ * extension that is not known, and for a peer that is not installed.
+ */
+export async function parseTree(text: string, path: string): Promise<ConfigTree> {
+  return freeze(await draftOf(`config ${path}`, text, path))
+}
+
+/** The same as a draft. */
+export async function draftOf(subject: string, text: string, path: string): Promise<Draft> {
+  const { name, peer } = formatOf(subject, path)
+  return peer ? drafted(subject, text, name, await loaded(subject, name, peer)) : jsonDraft(subject, text)
+}
+
+/** The same for JSON, which needs nobody. */
+export function jsonDraft(subject: string, text: string): Draft {
+  return drafted(subject, text, 'JSON', JSON.parse)
+}
+
+/** The format that the extension stands for. */
+export function formatOf(subject: string, path: string): (typeof FORMATS)[string] {
+  const extension = extname(path).toLowerCase()
+  const format = Object.hasOwn(FORMATS, extension) ? FORMATS[extension] : undefined
+  if (format !== undefined) return format
+  const says = extension === '' ? 'the file has no extension' : `the extension is '${line(extension, 20)}'`
+  throw refused(subject, `${says}; name it ${Object.keys(FORMATS).join(', ')}`)
+}
+
+function drafted(subject: string, text: string, name: string, parse: (text: string) => unknown): Draft {
+  const whole = text.startsWith('\uFEFF') ? text.slice(1) : text
+  // Not {}: an editor that truncates and then writes shows a file like this for a moment.
+  if (whole.trim() === '') throw refused(subject, `it is empty; write ${name} into it`)
+  try {
+    // JSON has no infinity: what reads as one was too large for a number.
+    return copy(subject, parse(whole), { finite: name === 'JSON' })
+  } catch (error) {
+    if (isKeelsonError(error)) throw error
+    throw refused(subject, `it is no ${name}: ${reason(error, whole)}; correct it`, { cause: error })
+  }
+}
+
+/** What a parser says, without the picture that follows, and where. */
+function reason(error: unknown, text: string): string {
+  const { message, line: row, column } = Object(error) as { message?: unknown; line?: unknown; column?: unknown }
+  const says = line(String(message ?? error).split(/:?\n\n/, 1)[0] as string)
+  if (says.includes('call stack')) return 'it is nested too deep'
+  if (typeof row === 'number' && typeof column === 'number') return `${says} (line ${row}, column ${column})`
+  const at = /at position (\d+)$/.exec(says)?.[1]
+  if (at === undefined) return says
+  const before = text.slice(0, Number(at)).split('\n')
+  return `${says} (line ${before.length}, column ${(before.at(-1) ?? '').length + 1})`
+}
+
+async function loaded(subject: string, name: string, peer: keyof typeof PEERS): Promise<(text: string) => unknown> {
+  try {
+    return await PEERS[peer]()
+  } catch (error) {
+    const { code } = Object(error) as { code?: unknown }
+    if (code !== 'ERR_MODULE_NOT_FOUND')
+      throw refused(subject, `the package '${peer}' cannot be loaded`, { cause: error })
+    throw refused(subject, `${name} needs the package '${peer}', which is not installed; run npm install ${peer}`, {
+      cause: error,
+    })
+  }
+}
+
+/** The text of a file. */
+export async function textOf(subject: string, path: string): Promise<string> {
+  let bytes: Buffer
+  try {
+    const { size, isFile } = await stat(path).then((found) => ({ size: found.size, isFile: found.isFile() }))
+    // Before reading: a pipe would never end, a device perhaps not either.
+    if (!isFile) throw refused(subject, 'it is no file; give the path of one')
+    if (size > MAX_BYTES) throw refused(subject, `it has ${size} bytes; a configuration has at most ${MAX_BYTES}`)
+    bytes = await readFile(path)
+  } catch (error) {
+    if (isKeelsonError(error)) throw error
+    const { code, message } = Object(error) as { code?: unknown; message?: unknown }
+    const says = code === 'ENOENT' ? 'there is no such file' : line(String(message ?? error))
+    throw refused(subject, `it cannot be read: ${says}; correct the path, or make it readable`, { cause: error })
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+  } catch (error) {
+    throw refused(subject, 'it is no UTF-8 text; save it as UTF-8', { cause: error })
+  }
+}
