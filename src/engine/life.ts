@@ -180,6 +180,7 @@ export class Life {
     const wasActive = record.active
     const stop = record.stopping(instant)
     stop.fate = fate
+    if (fate !== 'completed') record.completed = false
     record.stopReason = reason
     if (inFlight !== undefined)
       stop.hookBy = Math.min(
