@@ -1,7 +1,7 @@
 // Exchanging a service for another of the same name (R49): stop the old one, swap at rest, start the new one.
 // If that start fails the old one is put back and started again, by the very same way.
 
-import type { KeelsonError } from '../errors.js'
+import { type KeelsonError, suppress } from '../errors.js'
 import type { ServiceCore } from './core.js'
 import type { OperationHost } from './operation.js'
 import { Down, type Exchanging, Part, type Record } from './record.js'
@@ -104,7 +104,9 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
 
   notExchanged(error: unknown): void {
     this.#waiting = false
-    this.failure = { cause: error as KeelsonError, part: undefined }
+    // If it was to put the old one back, the new one goes on in its place, and why it failed comes first.
+    if (this.failure === undefined) this.failure = { cause: error as KeelsonError, part: undefined }
+    else suppress(this.failure.cause, error as KeelsonError)
     this.host.touch(this)
   }
 

@@ -167,7 +167,7 @@ export class StartOperation extends Operation {
     if (this.failure !== undefined) this.giveUp()
     else if (this.#pending === 0) {
       this.persist()
-      if (this.target === undefined) this.host.running = true
+      if (this.target === undefined && this.host.shutdowns.size === 0) this.host.running = true
       this.end('done')
     }
   }

@@ -28,6 +28,8 @@ const HOOKS = 64
 
 const settled = Promise.resolve()
 
+const NOTHING: unknown[] = []
+
 /** What is to be called, and with what: no closure is made for what happens to every service. */
 type Call<A, B> = (a: A, b: B) => void
 
@@ -44,7 +46,7 @@ export class Turn {
   #inputs: unknown[] = []
   #hooks: unknown[] = []
   /** The inputs of the present turn, and how far they have been applied. */
-  #turn: unknown[] = []
+  #turn: unknown[] = NOTHING
   #applied = 0
   #running = false
   #scheduled = false
@@ -122,7 +124,7 @@ export class Turn {
 
   /** Applies the inputs of a turn, as far as there is time; returns whether that was all of them. */
   #apply(): boolean {
-    if (this.#applied === this.#turn.length) {
+    if (this.#turn.length === 0) {
       this.#turn = this.#inputs
       this.#inputs = []
       this.#applied = 0
@@ -132,6 +134,7 @@ export class Turn {
       this.#applied += 3
       if (this.#tired() && this.#applied < this.#turn.length) return false
     }
+    this.#turn = NOTHING // an engine that rests holds on to no epoch
     this.#open = true
     return true
   }

@@ -3,7 +3,7 @@
 
 import type { Cause, DependencyGraph, Explanation, HealthReport, Plan, ServiceStatus, Snapshot } from '../events.js'
 import { leans } from '../kernel/edge.js'
-import { explain, rollUp } from '../kernel/explain.js'
+import { explain, type Rated, rollUp } from '../kernel/explain.js'
 import { drawn } from '../kernel/graph.js'
 import { type Planned, plan } from '../kernel/plan.js'
 import type { Writable } from './event-log.js'
@@ -41,10 +41,14 @@ export class View {
   }
 
   health(): HealthReport {
-    const records = [...this.#topology.records.values()]
-    const services = records.map((record) => this.#status(record))
-    const wanted = services.map((status, i) => ({ ...status, wanted: records[i]?.desired === true }))
-    return Object.freeze({ ...rollUp(wanted, this.#find), services: Object.freeze(services) })
+    const { records } = this.#topology
+    const services = this.all()
+    const rated = new Map<string, Rated>()
+    for (const status of services) {
+      const { desired = false, completed = false } = records.get(status.name) ?? {}
+      rated.set(status.name, { status, wanted: desired, completed })
+    }
+    return Object.freeze({ ...rollUp(rated), services: Object.freeze(services) })
   }
 
   graph(): DependencyGraph {

@@ -121,37 +121,37 @@ function seconds(ms: number): string {
   return ms < 1_000 ? `${Math.max(0, Math.round(ms))} ms` : `${Math.round(ms / 100) / 10} s`
 }
 
+/** A service as the roll-up sees it. */
+export interface Rated {
+  readonly status: ServiceStatus
+  /** Desired up. */
+  readonly wanted: boolean
+  /** Its last epoch ended of itself, and nobody has asked for another one. */
+  readonly completed: boolean
+}
+
 /** The health of a whole: the worst of what is desired up, and whom to blame for it, root cause first (R28). */
-export function rollUp(
-  services: readonly (ServiceStatus & { readonly wanted: boolean })[],
-  find: (name: string) => ServiceStatus | undefined,
-): Pick<HealthReport, 'status' | 'because'> {
-  let status: HealthStatus = 'healthy'
+export function rollUp(services: ReadonlyMap<string, Rated>): Pick<HealthReport, 'status' | 'because'> {
+  const find = (name: string): ServiceStatus | undefined => services.get(name)?.status
+  let worst: HealthStatus = 'healthy'
   const roots = new Map<string, string>()
-  const blamed = new Map<string, { readonly who: ServiceStatus; weight: number }>()
-  for (const service of services) {
+  const blamed = new Map<Rated, number>()
+  for (const service of services.values()) {
     if (!service.wanted) continue
     const own = healthOf(service)
     if (own === 'healthy') continue
-    const seen = service.essential ? own : 'degraded'
-    status = worse(status, seen)
-    const who = find(rootOfWait(service, find, roots)) ?? service
-    const weight = RANK.indexOf(seen)
-    const known = blamed.get(who.name)
-    if (known === undefined) blamed.set(who.name, { who, weight })
-    else known.weight = Math.max(known.weight, weight)
+    const seen = service.status.essential ? own : 'degraded'
+    worst = worse(worst, seen)
+    const who = services.get(rootOfWait(service.status, find, roots)) ?? service
+    blamed.set(who, Math.max(blamed.get(who) ?? 0, RANK.indexOf(seen)))
   }
-  const because = [...blamed.values()]
-    .sort((a, b) => b.weight - a.weight)
-    .map(({ who }) =>
-      Object.freeze({
-        name: who.name,
-        health: healthOf(who),
-        state: who.state,
-        ...(who.error === undefined ? {} : { error: who.error }),
-      }),
-    )
-  return { status, because: Object.freeze(because) }
+  const because = [...blamed]
+    .sort(([, a], [, b]) => b - a)
+    .map(([who]) => {
+      const { name, state, error } = who.status
+      return Object.freeze({ name, health: healthOf(who), state, ...(error === undefined ? {} : { error }) })
+    })
+  return { status: worst, because: Object.freeze(because) }
 }
 
 /** The last one in the chain of those who wait for one another; what was found is remembered for all on the way. */
@@ -182,8 +182,8 @@ function rootOfWait(
 const RANK: readonly HealthStatus[] = ['unknown', 'healthy', 'degraded', 'checking', 'unhealthy']
 
 /** One that is not active counts as `checking`, after a failure as `unhealthy`, completed as `healthy`. */
-function healthOf({ phase, health, stopReason, error }: ServiceStatus): HealthStatus {
+function healthOf({ status: { phase, health, error }, completed }: Rated): HealthStatus {
   if (phase === 'active') return health
-  if (stopReason === 'completed' && phase !== 'moving') return 'healthy'
+  if (completed && phase !== 'moving') return 'healthy'
   return error === undefined ? 'checking' : 'unhealthy'
 }

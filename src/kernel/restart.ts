@@ -4,17 +4,12 @@
 import type { FailureClass } from '../service.js'
 import type { Settings } from './settings.js'
 
-const CONNECTIVITY = new Set(
-  'ECONNREFUSED ECONNRESET ECONNABORTED ENOTFOUND EAI_AGAIN EAI_NODATA EHOSTUNREACH EHOSTDOWN ENETUNREACH ENETDOWN ENETRESET EPIPE ENOTCONN ETIMEDOUT UND_ERR_SOCKET UND_ERR_CONNECT_TIMEOUT'.split(
-    ' ',
-  ),
-)
-// OpenSSL's verification results as Node names them; the families ERR_TLS_ and ERR_SSL_ come by prefix.
-const CERTIFICATE = new Set(
-  'CERT_HAS_EXPIRED CERT_NOT_YET_VALID CERT_REVOKED CERT_UNTRUSTED CERT_REJECTED CERT_SIGNATURE_FAILURE CERT_CHAIN_TOO_LONG DEPTH_ZERO_SELF_SIGNED_CERT SELF_SIGNED_CERT_IN_CHAIN UNABLE_TO_GET_ISSUER_CERT UNABLE_TO_GET_ISSUER_CERT_LOCALLY UNABLE_TO_VERIFY_LEAF_SIGNATURE UNABLE_TO_DECRYPT_CERT_SIGNATURE INVALID_CA INVALID_PURPOSE HOSTNAME_MISMATCH EPROTO'.split(
-    ' ',
-  ),
-)
+/** What the system, its resolver and Node's HTTP client call a peer that cannot be reached. */
+const CONNECTIVITY =
+  /^(E(CONN|HOST|NET)[A-Z]+|EAI_[A-Z]+|E(NOTFOUND|PIPE|NOTCONN|TIMEDOUT)|UND_ERR_(SOCKET|CONNECT_TIMEOUT))$/
+/** Node's errors of TLS, and OpenSSL's verification results as Node names them. */
+const CERTIFICATE =
+  /^(ERR_(TLS|SSL)_.*|CERT_[A-Z_]+|UNABLE_TO_[A-Z_]+|(DEPTH_ZERO_)?SELF_SIGNED_CERT(_IN_CHAIN)?|INVALID_(CA|PURPOSE)|HOSTNAME_MISMATCH|EPROTO)$/
 /** Of a chain or tree of causes, so many are looked at. */
 const MOST = 100
 
@@ -28,9 +23,8 @@ function search(error: unknown, seen: Set<object>): FailureClass | undefined {
   seen.add(error)
   const code = read(error, 'code')
   if (typeof code === 'string') {
-    if (CERTIFICATE.has(code) || code.startsWith('ERR_TLS_') || code.startsWith('ERR_SSL_')) return 'permanent'
-    if (CONNECTIVITY.has(code)) return 'connectivity'
-    if (code === 'CONFIG_INVALID') return 'permanent' // wrong options stay wrong
+    if (code === 'CONFIG_INVALID' || CERTIFICATE.test(code)) return 'permanent' // wrong options stay wrong
+    if (CONNECTIVITY.test(code)) return 'connectivity'
   }
   if ([read(error, 'status'), read(error, 'statusCode'), code].some((status) => status === 401)) return 'auth'
   const response = read(error, 'response')

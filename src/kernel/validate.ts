@@ -24,31 +24,24 @@ export interface Kind {
   readonly takes: (value: unknown) => boolean
 }
 
-const isNumber = (value: unknown): value is number => typeof value === 'number' && !Number.isNaN(value)
+/** A kind of number; comparisons refuse `NaN` by themselves. */
+const number = (says: string, holds: (value: number) => boolean): Kind => ({
+  says,
+  takes: (v) => typeof v === 'number' && holds(v),
+})
+const whole = Number.isSafeInteger
 
-export const TIMEOUT: Kind = { says: 'milliseconds above 0, or Infinity', takes: (v) => isNumber(v) && v > 0 }
-export const INTERVAL: Kind = {
-  says: 'finite milliseconds above 0',
-  takes: (v) => isNumber(v) && v > 0 && v < Infinity,
-}
-export const DELAY: Kind = {
-  says: 'finite milliseconds, 0 or more',
-  takes: (v) => isNumber(v) && v >= 0 && v < Infinity,
-}
-export const COUNT: Kind = {
-  says: 'a whole number, 0 or more',
-  takes: (v) => Number.isSafeInteger(v) && (v as number) >= 0,
-}
-export const THRESHOLD: Kind = {
-  says: 'a whole number, 1 or more',
-  takes: (v) => Number.isSafeInteger(v) && (v as number) >= 1,
-}
-export const LIMIT: Kind = {
-  says: 'a whole number, 1 or more, or Infinity',
-  takes: (v) => v === Infinity || THRESHOLD.takes(v),
-}
-export const FACTOR: Kind = { says: 'a finite number, 1 or more', takes: (v) => isNumber(v) && v >= 1 && v < Infinity }
-export const SHARE: Kind = { says: 'a number from 0 to 1', takes: (v) => isNumber(v) && v >= 0 && v <= 1 }
+export const TIMEOUT: Kind = number('milliseconds above 0, or Infinity', (v) => v > 0)
+export const INTERVAL: Kind = number('finite milliseconds above 0', (v) => v > 0 && v < Infinity)
+export const DELAY: Kind = number('finite milliseconds, 0 or more', (v) => v >= 0 && v < Infinity)
+export const COUNT: Kind = number('a whole number, 0 or more', (v) => whole(v) && v >= 0)
+export const THRESHOLD: Kind = number('a whole number, 1 or more', (v) => whole(v) && v >= 1)
+export const LIMIT: Kind = number(
+  'a whole number, 1 or more, or Infinity',
+  (v) => v === Infinity || (whole(v) && v >= 1),
+)
+export const FACTOR: Kind = number('a finite number, 1 or more', (v) => v >= 1 && v < Infinity)
+export const SHARE: Kind = number('a number from 0 to 1', (v) => v >= 0 && v <= 1)
 export const FLAG: Kind = { says: 'true or false', takes: (v) => typeof v === 'boolean' }
 export const TEXT: Kind = { says: 'a string that is not empty', takes: (v) => typeof v === 'string' && v.length > 0 }
 export const FUNCTION: Kind = { says: 'a function', takes: (v) => typeof v === 'function' }
@@ -61,9 +54,9 @@ export const SIGNAL: Kind = {
   says: 'an AbortSignal',
   takes: (v) =>
     OBJECT.takes(v) &&
-    typeof (v as AbortSignal).aborted === 'boolean' &&
-    typeof (v as AbortSignal).addEventListener === 'function' &&
-    typeof (v as AbortSignal).removeEventListener === 'function',
+    FLAG.takes((v as AbortSignal).aborted) &&
+    FUNCTION.takes((v as AbortSignal).addEventListener) &&
+    FUNCTION.takes((v as AbortSignal).removeEventListener),
 }
 export const oneOf = (...words: readonly string[]): Kind => ({
   says: words.map((w) => `'${w}'`).join(' or '),

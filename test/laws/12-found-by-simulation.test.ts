@@ -152,3 +152,99 @@ it('R29 a start that retries ends when what it waits for has completed, abandone
   await clock.advance(20)
   expect(start.status).toBe('rejected')
 })
+
+it('R6 R31 a start() that has nothing to do, in the turn of a stop(), does not make it run again', async () => {
+  const slow = service('slow', { autoStart: false, stop: { takes: 50 } })
+  const { app, clock } = world({ services: [slow] })
+  settled(app.startService('slow'))
+  await clock.settle()
+  const start = settled(app.start())
+  const stop = settled(app.stop())
+  await clock.settle()
+  expect([start.status, stop.status]).toEqual(['fulfilled', 'pending'])
+  const late = service('late')
+  await app.register(late)
+  await clock.advance(100)
+  const later = service('later')
+  await app.register(later)
+  await clock.settle()
+  expect([stop.status, late.state, later.state]).toEqual(['fulfilled', 'unknown', 'unknown'])
+})
+
+it('R28 what completed once and is asked to run again by name is no longer healthy while it waits', async () => {
+  const job = service('job', { dependsOn: ['d'], run: { takes: 10 } })
+  const { app, clock } = world({ services: [service('d', { start: { takes: 50 } }), job] })
+  settled(app.start())
+  await clock.advance(100)
+  expect(app.health().status).toBe('healthy')
+  settled(app.restartService('d'))
+  settled(app.restartService('job'))
+  await clock.settle()
+  expect(job.state).toBe('waiting')
+  expect(app.health().because.map(({ name }) => name)).toEqual(['d'])
+  settled(app.stopService('d'))
+  await clock.settle()
+  expect(app.health()).toMatchObject({ status: 'checking' })
+})
+
+it('R7 R49 a service whose predecessor cannot be put back any more goes on by its restart policy', async () => {
+  const restart = { initialBackoff: 100, jitter: 0 }
+  const { app, clock } = world({ services: [service('a'), service('b', { dependsOn: ['a'] })] })
+  settled(app.start())
+  await clock.settle()
+  const next = service('b', { restart, start: { takes: 20, fails: 1 } })
+  const replace = settled(app.replace(next))
+  await clock.advance(10)
+  // From now on `a` needs `b`: the old `b`, which needs `a`, would close a cycle.
+  settled(app.replace(service('a', { dependsOn: [{ name: 'b', optional: true }] })))
+  await clock.advance(20)
+  expect(replace.error).toMatchObject({ code: 'START_INCOMPLETE', cause: { code: 'START_FAILED' } })
+  await clock.advance(200)
+  expect(next.state).toBe('running')
+})
+
+it('R29 a report tells the waits of its own start, not those of an earlier one', async () => {
+  const { app, clock } = world({
+    services: [service('db', { start: { takes: 50 } }), service('api', { dependsOn: ['db'] })],
+  })
+  settled(app.start())
+  await clock.advance(50)
+  settled(app.stopService('api'))
+  await clock.settle()
+  const start = settled(app.startService('api'))
+  await clock.settle()
+  expect(start.value?.services).toMatchObject([{ name: 'api', outcome: 'started', waitedFor: [] }])
+})
+
+it.each(['its own turn', 'the turn of the stop'])(
+  'R8 a start is cancelled by a later stop of what it needs, also if that crashed, in %s',
+  async (turn) => {
+    const b = service('b', { stop: { takes: 20 } })
+    const { app, clock } = world({ services: [b, service('a', { dependsOn: ['b'], stop: { takes: 50 } })] })
+    settled(app.start())
+    await clock.settle()
+    settled(app.stopService('a'))
+    await clock.advance(1)
+    const start = settled(app.startService('a'))
+    await clock.advance(1)
+    b.crash()
+    if (turn === 'its own turn') await clock.advance(1)
+    const stop = settled(app.stopService('b'))
+    await clock.advance(100)
+    expect([start.status, stop.status]).toEqual(['rejected', 'fulfilled'])
+    expect(start.error).toMatchObject({ code: 'CANCELLED' })
+  },
+)
+
+it('R8 a start is cancelled by a later stop of what something between them needs, which is up', async () => {
+  const a = service('a', { dependsOn: ['m'], start: { takes: 50 } })
+  const { app, clock } = world({ services: [service('b'), service('m', { dependsOn: ['b'] }), a] })
+  settled(app.startService('m'))
+  await clock.settle()
+  const start = settled(app.startService('a'))
+  await clock.advance(10)
+  const stop = settled(app.stopService('b'))
+  await clock.advance(100)
+  expect([start.status, stop.status]).toEqual(['rejected', 'fulfilled'])
+  expect(start.error).toMatchObject({ code: 'CANCELLED' })
+})

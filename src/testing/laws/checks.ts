@@ -1,7 +1,8 @@
 // Laws of health checks (R24-R26): when they run, and that a verdict has enough bad results behind it.
 
 import type { Law } from '../observation.js'
-import { chronicleOf, phaseOf } from './chronicle.js'
+import { chronicleOf } from './chronicle.js'
+import { phaseOf } from './known.js'
 import { Results } from './verdicts.js'
 
 /** Granted: the check of an ended epoch, for which no stop waits, and the moment at which an end is decided. */

@@ -2,120 +2,20 @@
 // calls as their callers see them. Folded once per observation and shared by all laws of a scene; judges nothing.
 // Written from the rules alone: nothing here comes from the kernel or the engine.
 
-import {
-  type AnyEvent,
-  type HealthStatus,
-  isKeelsonError,
-  type OperationEvent,
-  type ServiceState,
-  type Snapshot,
-  type StateEvent,
-} from '../../index.js'
-import type { HookName, Observation, Scene } from '../observation.js'
+import type { AnyEvent, OperationEvent, Snapshot, StateEvent } from '../../index.js'
+import type { Observation, Scene } from '../observation.js'
+import { type Called, Calls } from './calls.js'
+import { type Known, phaseOf, unknown } from './known.js'
+import { type Hooked, type Life, Lives } from './lives.js'
 
-/** Kinds of observations by name. */
-export type Seen<Kind extends Observation['kind']> = Extract<Observation, { readonly kind: Kind }>
-
-/** A registered service, as the events up to now tell it. */
-export interface Known {
-  readonly name: string
-  state: ServiceState
-  /** The state before the last `state` event. */
-  prior: ServiceState
-  health: HealthStatus
-  error: unknown
-  epoch: number
-  attempt: number | undefined
-  /** When it entered its state: when that was told, and the earliest that it can have been; and the state before. */
-  since: number
-  sinceLeast: number
-  priorSinceLeast: number
-  /** What `stalled` was then. */
-  stalledThen: number
-  /** `seq` of the last event that told it. */
-  seq: number
-  /** The reason of its last `stopping`, as upgraded by where that ended. */
-  reason: string | undefined
-  /** `seq` of its last `starting`, and of the last event by which it left its active phase. */
-  startSeq: number
-  lostSeq: number
-  /** `seq` of the last operation that may have asked it to start. */
-  askedSeq: number
-  /** Whether its last ended epoch ended of itself without error; `undefined` where that cannot be told from outside. */
-  completed: boolean | undefined
-}
-
-/** One epoch of one object, as its hooks tell it. */
-export interface Life {
-  readonly name: string
-  readonly instance: number
-  readonly epoch: number
-  readonly startedAt: number
-  /** Hooks of it that have been entered and have not left; a check is none of these. */
-  readonly open: Set<Hooked>
-  startLeft: boolean
-  startFailed: boolean
-  runLeft: boolean
-  runFailed: boolean
-  /** `ctx.fail` was called. */
-  failed: boolean
-  stopAt: number
-  stopLeft: boolean
-  stopReason: string | undefined
-  /** Resources that were handed over and not yet disposed of, oldest first. */
-  readonly owned: number[]
-}
-
-/** A hook in flight. */
-export interface Hooked {
-  readonly id: number
-  readonly hook: HookName
-  readonly at: number
-  readonly life: Life
-  /** What `stalled` was when it was entered. */
-  readonly stalledThen: number
-}
-
-/** A call and what became of it. */
-export interface Called {
-  readonly seen: Seen<'call'>
-  readonly stalledThen: number
-  /** Its `begin` and `end` events; a call that was refused has none. */
-  begin: OperationEvent | undefined
-  beganAt: number
-  end: OperationEvent | undefined
-  abortedAt: number
-  abortReason: unknown
-  settled: Seen<'settled'> | undefined
-}
-
-/** One in so many turns is looked at as a whole; with more services than this, one in as many quiet moments as there are. */
+/** One in so many turns is looked at as a whole; with more services than this, what is quiet after as many events as there are. */
 const EVERY_TURN = 4
 const MANY = 50
-
-const KINDS: Readonly<Record<Seen<'call'>['call'], string>> = {
-  start: 'start',
-  startService: 'start',
-  restartService: 'restart',
-  stop: 'stop',
-  stopService: 'stop',
-  dispose: 'stop',
-  register: 'register',
-  unregister: 'unregister',
-  replace: 'replace',
-}
 
 /** The fold of all observations so far. */
 export class Chronicle {
   readonly scene: Scene
   readonly services: Map<string, Known> = new Map()
-  /** The latest life of each name. */
-  readonly lives: Map<string, Life> = new Map()
-  readonly hooks: Map<number, Hooked> = new Map()
-  /** Calls that have not settled. */
-  readonly calls: Map<number, Called> = new Map()
-  /** Operations that have begun and not ended, by the id of their events. */
-  readonly operations: Map<number, Called> = new Map()
   now = 0
   seq = 0
   /** How long the host has been blocked, in sum. */
@@ -128,21 +28,13 @@ export class Chronicle {
   calm = false
   /** Grows whenever the graph may have become another one. */
   graph = 0
-  /** The life, and the hook in flight, that the observation being told is about. */
-  life: Life | undefined
-  hooked: Hooked | undefined
-  /** Of a hook being entered: the latest life of its name until now, and whether its `onStop` had been entered. */
-  former: Life | undefined
-  formerStopped = false
   /** Of a `health` event being told: what was known of the service until now. */
   formerHealth: Pick<Known, 'state' | 'health' | 'error'> | undefined
-  /** The call that the observation being told is about. */
-  called: Called | undefined
+  readonly #lives = new Lives()
+  readonly #calls: Calls
   #last: Observation | undefined
   #ahead: { readonly snapshot: Snapshot; readonly quiet: boolean } | undefined
-  #quiets = 0
-  #deadlines: { readonly from: number; readonly until: number; readonly stalledThen: number; readonly of: Called }[] =
-    []
+  #looked = 0
   #turns = 0
   #stalledQuiet = 0
   #quietAt = 0
@@ -151,6 +43,7 @@ export class Chronicle {
 
   constructor(scene: Scene) {
     this.scene = scene
+    this.#calls = new Calls(scene.settings.shutdownTimeout)
     const { seq, services } = scene.app.snapshot()
     this.seq = seq
     for (const { name, state, health, error, epoch, attempt } of services)
@@ -173,36 +66,19 @@ export class Chronicle {
         if (this.#ahead !== undefined && this.#ahead.snapshot.seq <= this.seq) this.#cut(this.#ahead)
         return
       case 'enter':
-        return this.#enter(seen)
+        return this.#lives.enter(seen, this.stalled)
       case 'leave':
-        return this.#leave(seen)
+        return this.#lives.leave(seen)
       case 'own':
-        this.#lifeOf(seen.service, seen.instance, seen.epoch)?.owned.push(seen.resource)
-        return
-      case 'fail': {
-        const life = this.lives.get(seen.service)
-        if (life?.epoch === seen.epoch) life.failed = true
-        return
-      }
+        return this.#lives.own(seen)
+      case 'fail':
+        return this.#lives.fail(seen)
       case 'call':
-        this.called = called(seen, this.stalled)
-        this.calls.set(seen.id, this.called)
-        return
-      case 'abort': {
-        this.called = this.calls.get(seen.id)
-        if (this.called === undefined) return
-        this.called.abortedAt = seen.at
-        this.called.abortReason = seen.reason
-        return
-      }
+        return this.#calls.call(seen, this.stalled)
+      case 'abort':
+        return this.#calls.abort(seen)
       case 'settled':
-        this.called = this.calls.get(seen.id)
-        this.calls.delete(seen.id)
-        if (this.called === undefined) return
-        this.called.settled = seen
-        if (this.called.begin !== undefined && this.called.end?.error !== seen.value && isRefusal(seen, this.called))
-          this.#refused(this.called)
-        return
+        return this.#calls.settled(seen)
       case 'stall':
         this.stalled += seen.ms
         this.#blockedAt = seen.at
@@ -215,15 +91,58 @@ export class Chronicle {
         this.calm = true
         return
       case 'quiet':
-        this.#quiets++
         this.#stalledQuiet = this.stalled
         this.#quietAt = seen.at
-        if (this.services.size > MANY && this.#quiets % this.services.size !== 0) return
+        if (this.services.size > MANY && this.seq - this.#looked < this.services.size) return
+        this.#looked = this.seq
         // What is due in this millisecond has yet to happen.
         return this.#reach(seen.snapshot, seen.nextTimer === undefined || seen.nextTimer > seen.at)
       default:
         return this.#reach(seen.snapshot, false)
     }
+  }
+
+  /** The latest life of each name. */
+  get lives(): ReadonlyMap<string, Life> {
+    return this.#lives.latest
+  }
+
+  /** The life, and the hook in flight, that the last observation of a hook was about. */
+  get life(): Life | undefined {
+    return this.#lives.life
+  }
+
+  get hooked(): Hooked | undefined {
+    return this.#lives.hooked
+  }
+
+  /** Of the last hook entered: the latest life of its name until then, and whether its `onStop` had been entered. */
+  get former(): Life | undefined {
+    return this.#lives.former
+  }
+
+  get formerStopped(): boolean {
+    return this.#lives.formerStopped
+  }
+
+  /** Calls that have not settled. */
+  get calls(): ReadonlyMap<number, Called> {
+    return this.#calls.open
+  }
+
+  /** Operations that have begun and not ended, by the id of their events. */
+  get operations(): ReadonlyMap<number, Called> {
+    return this.#calls.operations
+  }
+
+  /** The call that the last observation of a call or an operation was about. */
+  get called(): Called | undefined {
+    return this.#calls.called
+  }
+
+  /** Whether some operation may be in the last tenth of its time, in which no order is kept (R31). */
+  get hurried(): boolean {
+    return this.#calls.isHurried(this.now, this.stalled)
   }
 
   #reach(snapshot: Snapshot, quiet: boolean): void {
@@ -275,7 +194,9 @@ export class Chronicle {
         this.graph++
         return
       case 'operation':
-        this.#operation(event)
+        if (event.operation === 'replace') this.#replacing += event.phase === 'begin' ? 1 : -1
+        this.#calls.operation(event, this.now)
+        if (event.phase === 'begin' && this.called !== undefined) this.#renewed(event)
         return
       default:
     }
@@ -312,7 +233,7 @@ export class Chronicle {
     if (newState === 'auth_required' || reason === 'shutdown') return false
     if (reason === 'failed' || reason === 'unhealthy') return false
     if (reason === 'completed') return known.askedSeq < known.startSeq ? true : undefined
-    const life = this.lives.get(name)
+    const life = this.#lives.latest.get(name)
     const kind = this.scene.service(name)?.kind
     if (kind !== 'managed' && kind !== undefined) return undefined
     return life?.runLeft === true && !life.runFailed ? undefined : false
@@ -333,112 +254,6 @@ export class Chronicle {
     // One that is up keeps what its last epoch left.
     known.completed = operation !== 'replace' && (phase === 'idle' || phase === 'pending') ? false : undefined
   }
-
-  /** Whether some operation may be in the last tenth of its time, in which no order is kept (R31). */
-  get hurried(): boolean {
-    for (const { from, until, stalledThen, of } of this.#deadlines)
-      if (from <= this.now && (this.now <= until + this.slack(stalledThen) + 1 || of.end === undefined)) return true
-    return false
-  }
-
-  #deadline(call: Called): void {
-    const { seen } = call
-    const { shutdownTimeout } = this.scene.settings
-    const stops =
-      seen.call === 'stop' || seen.call === 'stopService' || seen.call === 'unregister' || seen.call === 'dispose'
-    const timeout = (stops ? seen.timeout : undefined) ?? shutdownTimeout
-    this.#deadlines = this.#deadlines.filter(({ until, of }) => of.end === undefined || until >= this.now)
-    this.#deadlines.push({
-      from: this.now + timeout - Math.min(1_000, timeout / 10),
-      until: this.now + timeout,
-      stalledThen: call.stalledThen,
-      of: call,
-    })
-  }
-
-  #operation(event: OperationEvent): void {
-    if (event.operation === 'replace') this.#replacing += event.phase === 'begin' ? 1 : -1
-    if (event.phase === 'end') {
-      const ended = this.operations.get(event.id)
-      this.operations.delete(event.id)
-      this.called = ended
-      if (ended !== undefined) ended.end = event
-      return
-    }
-    // Calls take effect in the order in which they were made.
-    this.called = undefined
-    for (const call of this.calls.values()) {
-      const { seen } = call
-      if (call.begin !== undefined || seen.aborted === true || KINDS[seen.call] !== event.operation) continue
-      if (seen.target !== event.target) continue
-      call.begin = event
-      call.beganAt = this.now
-      this.called = call
-      this.operations.set(event.id, call)
-      this.#renewed(event)
-      if (event.operation !== 'register') this.#deadline(call)
-      return
-    }
-  }
-
-  /** A refused call has no events: those that were taken for its own belong to the next of its kind, and so on. */
-  #refused(call: Called): void {
-    let { begin, beganAt, end } = call
-    for (const next of this.calls.values()) {
-      if (begin === undefined) break
-      const { seen } = next
-      if (seen.id < call.seen.id || seen.aborted === true) continue
-      if (KINDS[seen.call] !== begin.operation || seen.target !== begin.target) continue
-      if (end === undefined) this.operations.set(begin.id, next)
-      const { begin: nextBegin, beganAt: nextBeganAt, end: nextEnd } = next
-      Object.assign(next, { begin, beganAt, end })
-      begin = nextBegin
-      beganAt = nextBeganAt
-      end = nextEnd
-      if (begin === undefined) Object.assign(call, { begin: undefined, beganAt: -1, end: undefined })
-    }
-  }
-
-  #enter(seen: Seen<'enter'>): void {
-    this.former = this.lives.get(seen.service)
-    this.formerStopped = this.former !== undefined && this.former.stopAt >= 0
-    let life = this.#lifeOf(seen.service, seen.instance, seen.epoch)
-    if (seen.hook === 'start') {
-      life = begun(seen)
-      this.lives.set(seen.service, life)
-    }
-    this.life = life
-    this.hooked = undefined
-    if (life === undefined) return
-    this.hooked = { id: seen.id, hook: seen.hook, at: seen.at, life, stalledThen: this.stalled }
-    this.hooks.set(seen.id, this.hooked)
-    if (seen.hook !== 'check') life.open.add(this.hooked)
-    if (seen.hook !== 'stop') return
-    life.stopAt = seen.at
-    life.stopReason = seen.reason
-  }
-
-  #leave(seen: Seen<'leave'>): void {
-    const hooked = this.hooks.get(seen.id)
-    this.hooked = hooked
-    this.life = hooked?.life
-    if (hooked === undefined) return
-    const { life } = hooked
-    this.hooks.delete(seen.id)
-    life.open.delete(hooked)
-    if (seen.hook === 'start') {
-      life.startLeft = true
-      life.startFailed = seen.failed
-    } else if (seen.hook === 'run') {
-      life.runLeft = true
-      life.runFailed = seen.failed
-    } else if (seen.hook === 'stop') life.stopLeft = true
-  }
-
-  #lifeOf(name: string, instance: number, epoch: number): Life | undefined {
-    const life = this.lives.get(name)
-    return life?.epoch === epoch && life.instance === instance ? life : undefined
-  }
 }
 
 const chronicles = new WeakMap<Scene, Chronicle>()
@@ -450,93 +265,4 @@ export function chronicleOf(scene: Scene): Chronicle {
   const made = new Chronicle(scene)
   chronicles.set(scene, made)
   return made
-}
-
-/** What a state is worth, with the two hooks told apart. */
-export function phaseOf(state: ServiceState): 'idle' | 'pending' | 'starting' | 'stopping' | 'active' {
-  switch (state) {
-    case 'running':
-    case 'connected':
-      return 'active'
-    case 'starting':
-    case 'stopping':
-      return state
-    case 'waiting':
-    case 'retrying':
-    case 'unreachable':
-    case 'auth_required':
-      return 'pending'
-    default:
-      return 'idle'
-  }
-}
-
-const REFUSALS: readonly unknown[] = [
-  'CLOSED',
-  'SERVICE_NOT_FOUND',
-  'SERVICE_IN_USE',
-  'SERVICE_INVALID',
-  'CONFIG_INVALID',
-  'DEPENDENCY_CYCLE',
-  'DEPENDENCY_MISSING',
-]
-
-/** Whether a call may have been turned down at once, without ever becoming an operation. */
-function isRefusal({ rejected, value }: Seen<'settled'>, { seen, abortedAt, abortReason }: Called): boolean {
-  if (!rejected) return false
-  return isKeelsonError(value) ? REFUSALS.includes(value.code) : abortedAt === seen.at && value === abortReason
-}
-
-function unknown(name: string, epoch: number, seq: number): Known {
-  return {
-    name,
-    state: 'unknown',
-    prior: 'unknown',
-    health: 'unknown',
-    error: undefined,
-    epoch,
-    attempt: undefined,
-    since: 0,
-    sinceLeast: 0,
-    priorSinceLeast: 0,
-    stalledThen: 0,
-    seq,
-    reason: undefined,
-    startSeq: 0,
-    lostSeq: 0,
-    askedSeq: 0,
-    completed: false,
-  }
-}
-
-function begun({ service, instance, epoch, at }: Seen<'enter'>): Life {
-  return {
-    name: service,
-    instance,
-    epoch,
-    startedAt: at,
-    open: new Set(),
-    startLeft: false,
-    startFailed: false,
-    runLeft: false,
-    runFailed: false,
-    failed: false,
-    stopAt: -1,
-    stopLeft: false,
-    stopReason: undefined,
-    owned: [],
-  }
-}
-
-function called(seen: Seen<'call'>, stalledThen: number): Called {
-  return {
-    seen,
-    stalledThen,
-    begin: undefined,
-    beganAt: -1,
-    end: undefined,
-    abortedAt: -1,
-    abortReason: undefined,
-    settled: undefined,
-  }
 }

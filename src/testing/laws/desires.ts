@@ -3,8 +3,9 @@
 
 import type { ServiceStatus } from '../../index.js'
 import type { Law } from '../observation.js'
-import { chronicleOf, phaseOf } from './chronicle.js'
+import { chronicleOf } from './chronicle.js'
 import { ending } from './graph.js'
+import { phaseOf } from './known.js'
 import { desiresOf } from './model.js'
 
 /** Looked at when all is quiet. Granted: what the model cannot tell, and a service that may have completed. */

@@ -3,8 +3,9 @@
 
 import type { ServiceStatus, StateEvent } from '../../index.js'
 import type { Law, Scene } from '../observation.js'
-import { type Chronicle, chronicleOf, phaseOf } from './chronicle.js'
+import { type Chronicle, chronicleOf } from './chronicle.js'
 import { type Edge, ending, Graph, leans, type Maybe, satisfied } from './graph.js'
+import { phaseOf } from './known.js'
 
 function read(scene: Scene, name: string): ServiceStatus | undefined {
   try {

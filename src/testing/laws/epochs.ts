@@ -2,7 +2,9 @@
 // others, and for how long. They go by the hooks themselves, which are entered before the events of their turn.
 
 import type { Law } from '../observation.js'
-import { type Chronicle, chronicleOf, type Hooked, type Life, phaseOf } from './chronicle.js'
+import { type Chronicle, chronicleOf } from './chronicle.js'
+import { phaseOf } from './known.js'
+import type { Hooked, Life } from './lives.js'
 
 const who = ({ name, epoch }: Life): string => `${name} (epoch ${epoch})`
 

@@ -4,8 +4,10 @@
 
 import type { OperationEvent } from '../../index.js'
 import type { Observation, Scene } from '../observation.js'
-import { type Called, type Chronicle, chronicleOf, phaseOf } from './chronicle.js'
+import type { Called } from './calls.js'
+import { type Chronicle, chronicleOf } from './chronicle.js'
 import { Graph, type Maybe } from './graph.js'
+import { phaseOf } from './known.js'
 
 /** What is asked of one service. */
 interface Want {

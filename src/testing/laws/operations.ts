@@ -3,7 +3,9 @@
 
 import { type ErrorCode, isKeelsonError, type OperationReport } from '../../index.js'
 import type { CallName, Law } from '../observation.js'
-import { type Called, type Chronicle, chronicleOf, phaseOf } from './chronicle.js'
+import type { Called } from './calls.js'
+import { type Chronicle, chronicleOf } from './chronicle.js'
+import { phaseOf } from './known.js'
 
 const STOPS: readonly CallName[] = ['stop', 'stopService', 'unregister', 'dispose']
 const STARTS: readonly CallName[] = ['start', 'startService', 'restartService', 'replace']

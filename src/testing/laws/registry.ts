@@ -1,7 +1,8 @@
 // Laws of the registry and of what is left at the end (R46, R48, R49).
 
 import type { Law } from '../observation.js'
-import { chronicleOf, phaseOf } from './chronicle.js'
+import { chronicleOf } from './chronicle.js'
+import { phaseOf } from './known.js'
 
 /** No freedom: the object that is registered is the only one whose hooks are entered. */
 export const removal: Law = {

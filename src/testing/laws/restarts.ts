@@ -2,7 +2,8 @@
 
 import { isKeelsonError, type RetryEvent, type StateEvent } from '../../index.js'
 import type { Law, SceneService } from '../observation.js'
-import { type Chronicle, chronicleOf, phaseOf } from './chronicle.js'
+import { type Chronicle, chronicleOf } from './chronicle.js'
+import { phaseOf } from './known.js'
 
 const backsOff = (state: string): boolean => state === 'retrying' || state === 'unreachable'
 

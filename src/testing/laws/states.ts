@@ -3,7 +3,8 @@
 
 import { ERROR_CODES, isKeelsonError, type ServiceState } from '../../index.js'
 import type { Law } from '../observation.js'
-import { chronicleOf, phaseOf } from './chronicle.js'
+import { chronicleOf } from './chronicle.js'
+import { phaseOf } from './known.js'
 
 /** The table of lifecycle.md §2, told once more. */
 const NEXT: Readonly<Record<ReturnType<typeof phaseOf>, readonly ReturnType<typeof phaseOf>[]>> = {
