@@ -1,0 +1,200 @@
+// What has been deployed into one orchestrator, and the hands that change it: each step through the orchestrator's
+// public calls, bounded, never two of one name at once. It decides nothing but what becomes of a step that did not work.
+
+import {
+  type Clock,
+  isKeelsonError,
+  type KeelsonError,
+  type LiveOptions,
+  type Orchestrator,
+  type RestartOptions,
+  type Service,
+} from '../index.js'
+import { liveOptions } from './descriptor.js'
+import type { Env } from './env.js'
+import type { FactoryRegistry } from './factory-registry.js'
+import { canonical } from './plain.js'
+import type { Known, Move, Pause, Situation } from './plan.js'
+import { isSame } from './plan.js'
+import type { Candidate, Entry } from './shelf.js'
+import type { DeployResult, DeployStep } from './story.js'
+import { asError, line } from './wording.js'
+
+/** What a deployment asks of an orchestrator. */
+export type DeployTarget = Pick<
+  Orchestrator,
+  'registry' | 'register' | 'unregister' | 'replace' | 'reconfigure' | 'getServiceStatus' | 'stopService'
+>
+
+/** How long a step that did not work is left alone, as `restart` says it. */
+export type DeployBackoff = Pick<RestartOptions, 'initialBackoff' | 'maxBackoff' | 'multiplier'>
+
+interface Deployed {
+  readonly file: string
+  readonly candidate: Candidate
+  readonly service: Service
+  /** What the service was built from, whatever was changed since while it lived. */
+  readonly built: Candidate
+}
+
+export interface DeploymentOptions {
+  readonly orchestrator: DeployTarget
+  readonly factories: FactoryRegistry
+  readonly env: Env
+  readonly clock: Clock
+  readonly timeout: number
+  readonly backoff: Required<DeployBackoff>
+}
+
+export class Deployment {
+  readonly #options: DeploymentOptions
+  readonly #deployed = new Map<string, Deployed>()
+  readonly #busy = new Map<
+    string,
+    { readonly candidate: Candidate | undefined; readonly done: Promise<DeployResult> }
+  >()
+  readonly #paused = new Map<string, Pause>()
+
+  constructor(options: DeploymentOptions) {
+    this.#options = options
+  }
+
+  /** How many services are deployed. */
+  get size(): number {
+    return this.#deployed.size
+  }
+
+  /** How many steps have failed and are to be tried again. */
+  get failing(): number {
+    return this.#paused.size
+  }
+
+  /** The steps that are under way. */
+  get underWay(): Promise<DeployResult>[] {
+    return [...this.#busy.values()].map(({ done }) => done)
+  }
+
+  /** What is true now, for a decision. */
+  situation(entries: ReadonlyMap<string, Entry>, tried: ReadonlySet<string>): Situation {
+    const { orchestrator, clock } = this.#options
+    const services = new Map<string, Known>()
+    for (const service of orchestrator.registry) services.set(service.name, this.#known(service))
+    for (const [name, { service }] of this.#deployed) {
+      // Somebody else has removed or exchanged it.
+      if (!this.#busy.has(name) && orchestrator.registry.get(name) !== service) this.#deployed.delete(name)
+    }
+    const busy = new Map([...this.#busy].map(([name, { candidate }]) => [name, candidate]))
+    return { entries, deployed: this.#deployed, services, busy, paused: this.#paused, tried, now: clock.now() }
+  }
+
+  #known({ name, dependencies }: Service): Known {
+    const { phase, stopReason } = this.#options.orchestrator.getServiceStatus(name)
+    const needs = (dependencies ?? []).map((edge) => ({ name: edge.name, optional: edge.optional === true }))
+    const isIdle = phase === 'idle'
+    return { needs, isIdle, isStoppedByHand: (isIdle || phase === 'moving') && stopReason === 'manual' }
+  }
+
+  /** The file has another name by now, and says the same. */
+  keep({ name = '', file = '', candidate }: Move): void {
+    const deployed = this.#deployed.get(name)
+    if (deployed !== undefined && candidate !== undefined && isSame(deployed.candidate, candidate))
+      this.#deployed.set(name, { ...deployed, candidate, file })
+  }
+
+  /** Forgets the pauses of what no file asks for any more. */
+  forget(entries: ReadonlyMap<string, Entry>): void {
+    const names = new Set([...entries.values()].map(({ candidate }) => candidate?.descriptor.name))
+    for (const name of this.#paused.keys()) if (!names.has(name)) this.#paused.delete(name)
+  }
+
+  /** Begins a step, in this very stretch of code; what becomes of it never rejects. */
+  begin(move: Move): Promise<DeployResult> {
+    const { name = '', candidate } = move
+    const done = this.#carryOut(move).then(
+      (more) => this.#settled(move, more),
+      (thrown: unknown) => this.#unsettled(move, asError(thrown, 'START_FAILED', `service '${line(name)}'`)),
+    )
+    this.#busy.set(name, { candidate, done })
+    return done
+  }
+
+  async #carryOut(move: Move): Promise<Partial<DeployResult>> {
+    const { orchestrator, timeout } = this.#options
+    const { action, name = '', file = '', candidate } = move
+    if (action === 'undeploy' || candidate === undefined) return this.#undeploy(name)
+    if (action === 'reconfigure') {
+      const before = this.#deployed.get(name) as Deployed
+      await orchestrator.reconfigure(name, changed(before.built, candidate))
+      this.#deployed.set(name, { ...before, file, candidate })
+      return {}
+    }
+    const service = this.#options.factories.build(candidate.descriptor, this.#options.env, file)
+    try {
+      if (action === 'deploy') await orchestrator.register(service)
+      else await orchestrator.replace(service, { timeout })
+    } finally {
+      // Also when it was overtaken: whichever is registered now is the one that is deployed.
+      const before = this.#deployed.get(name)
+      const registered = orchestrator.registry.get(name)
+      if (registered === service) this.#deployed.set(name, { file, candidate, service, built: candidate })
+      else if (registered !== undefined && registered === before?.service) {
+        // The old one is back as it was built; what was changed since has to be said again.
+        await orchestrator.reconfigure(name, changed(before.built, before.candidate)).catch(() => {})
+      }
+    }
+    return {}
+  }
+
+  async #undeploy(name: string): Promise<Partial<DeployResult>> {
+    try {
+      await this.#options.orchestrator.unregister(name)
+    } catch (error) {
+      // It did not stop cleanly, and is gone all the same (R31).
+      if (isKeelsonError(error, 'STOP_INCOMPLETE')) {
+        this.#deployed.delete(name)
+        return { error }
+      }
+      if (!isKeelsonError(error, 'SERVICE_NOT_FOUND')) throw error
+    }
+    this.#deployed.delete(name)
+    return {}
+  }
+
+  #settled(move: Move, more: Partial<DeployResult>): DeployResult {
+    const step = stepOf(move)
+    const { name = '' } = step
+    this.#busy.delete(name)
+    this.#paused.delete(name)
+    return { ...step, outcome: 'done', ...more }
+  }
+
+  #unsettled(move: Move, error: KeelsonError): DeployResult {
+    const { clock, backoff } = this.#options
+    const step = stepOf(move)
+    const { name = '', action, candidate } = move
+    this.#busy.delete(name)
+    // Overtaken by a stop of all, or too early or too late for any change: not its fault, and not for long.
+    if (error.code === 'CANCELLED' || error.code === 'CLOSED')
+      return { ...step, outcome: 'postponed', because: `${step.because}; not now: ${error.message}` }
+    if (candidate === undefined || action === 'undeploy') return { ...step, outcome: 'failed', error }
+    const before = this.#paused.get(name)
+    const attempt = before !== undefined && isSame(before.candidate, candidate) ? before.attempt + 1 : 1
+    const { initialBackoff, maxBackoff, multiplier } = backoff
+    const delay = Math.min(maxBackoff, initialBackoff * multiplier ** (attempt - 1))
+    this.#paused.set(name, { candidate, attempt, dueAt: clock.now() + delay, error })
+    return { ...step, outcome: 'failed', error, attempt, retryAt: clock.wall() + delay }
+  }
+}
+
+/** A step without what it was decided by. */
+export function stepOf({ key: _key, version: _version, candidate: _candidate, ...step }: Move): DeployStep {
+  return step
+}
+
+/** The live options that differ from those a service was built with; one that is gone is `undefined`: the default. */
+function changed(built: Candidate, now: Candidate): LiveOptions {
+  const before = liveOptions(built.descriptor)
+  const pairs = Object.entries(liveOptions(now.descriptor))
+  const isOther = ([key, value]: [string, unknown]): boolean => canonical(value) !== canonical(Reflect.get(before, key))
+  return Object.fromEntries(pairs.filter(isOther))
+}

@@ -1,0 +1,91 @@
+// A directory as it is now: which files it has that can be descriptors, and what stands in each.
+// Reads only; never waits for a pipe, never fails for one bad file, and believes that a file is gone only when it has
+// looked twice, since a listing may miss a file that is being renamed.
+
+import { constants } from 'node:fs'
+import { lstat, open, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { KeelsonError } from '../index.js'
+import { textOf } from './wording.js'
+
+/** What stands in a file, or why that cannot be told. */
+export type Content = { readonly text: string; readonly error?: undefined } | { readonly error: KeelsonError }
+
+const MAX_BYTES = 1024 * 1024
+const AT_ONCE = 16
+
+/** Files that an editor or a mount keeps beside the real ones begin with a dot. */
+const isDescriptor = (name: string): boolean => /^[^.].*\.(json|ya?ml)$/.test(name)
+
+/**
+ * The contents of a directory's files, by name, sorted. `known` are the names that were there the last time.
+ * @throws `CONFIG_INVALID` when the directory itself cannot be read.
+ */
+export async function readDirectory(path: string, known: Iterable<string>): Promise<Map<string, Content>> {
+  const names = new Set(await namesIn(path))
+  for (const name of known) {
+    if (names.has(name)) continue
+    for (const again of await namesIn(path)) names.add(again)
+    break
+  }
+  const queue = [...names].sort()
+  const found = new Map<string, Content | undefined>(queue.map((name) => [name, undefined]))
+  const worker = async (): Promise<void> => {
+    for (let name = queue.pop(); name !== undefined; name = queue.pop()) found.set(name, await contentOf(path, name))
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+  return new Map([...found].filter((entry): entry is [string, Content] => entry[1] !== undefined))
+}
+
+async function namesIn(path: string): Promise<string[]> {
+  try {
+    return (await readdir(path)).filter(isDescriptor)
+  } catch (error) {
+    throw new KeelsonError(
+      'CONFIG_INVALID',
+      `directory ${path}: cannot be read: ${textOf(error)}; nothing is changed until it can`,
+      { cause: error },
+    )
+  }
+}
+
+/** What stands in one file; `undefined` if it is gone by now. */
+async function contentOf(directory: string, name: string): Promise<Content | undefined> {
+  const path = join(directory, name)
+  const refuse = (what: string, ...cause: [] | [unknown]): Content => ({
+    error: new KeelsonError(
+      'CONFIG_INVALID',
+      `descriptor ${name}: ${what}`,
+      cause.length === 0 ? {} : { cause: cause[0] },
+    ),
+  })
+  try {
+    // Opened so that a pipe nobody writes to answers, too.
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      const stat = await handle.stat()
+      if (!stat.isFile()) return refuse(`is no regular file; put it elsewhere, or give it another extension`)
+      if (stat.size > MAX_BYTES) return refuse(`has ${stat.size} bytes; a descriptor has at most ${MAX_BYTES}`)
+      const bytes = await handle.readFile()
+      try {
+        return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
+      } catch (error) {
+        return refuse('is no UTF-8 text; save it as UTF-8', error)
+      }
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' && !(await isThere(path))) return undefined
+    return refuse(`cannot be read: ${textOf(error)}; make it readable, or remove it`, error)
+  }
+}
+
+/** Whether the name is there, also as a link that leads nowhere. */
+const isThere = (path: string): Promise<boolean> =>
+  lstat(path).then(
+    () => true,
+    (error: unknown) => codeOf(error) !== 'ENOENT',
+  )
+
+const codeOf = (error: unknown): unknown => (error as { readonly code?: unknown } | null)?.code
