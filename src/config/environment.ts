@@ -70,6 +70,9 @@ export function overlay(subject: string, draft: Draft, shape: Shape, prefix: str
   return { origins, guesses, warnings }
 }
 
+/** How often it may be tried another way: a schema that contains itself could offer billions. */
+type Tries = { left: number }
+
 interface Meant {
   readonly keys: readonly string[]
   /** Whether every key of it is declared. */
@@ -78,26 +81,35 @@ interface Meant {
 }
 
 /** The declared path that uses up the whole name, else the longest declared one with the rest of the name as new keys. */
-function resolve(node: ConfigValue | undefined, shape: Shape, rest: string): Meant {
+function resolve(
+  node: ConfigValue | undefined,
+  shape: Shape,
+  rest: string,
+  depth: number = 0,
+  tries: Tries = { left: 1_000 },
+): Meant {
+  const follow = (key: string, length: number): Meant => {
+    if (length === rest.length) return { keys: [key], isDeclared: true }
+    const inner = resolve(child(node, key), shape.child(key), rest.slice(length + 1), depth + 1, tries)
+    return { ...inner, keys: [key, ...inner.keys] }
+  }
+  const keys = rest.toLowerCase().split('_')
+  if (keys.length + depth > MAX_DEPTH) return { keys }
   let longest: Meant | undefined
   for (const { names, length } of matches(node, shape, rest)) {
-    const [key = ''] = names
-    const found = follow(node, shape, key, rest.slice(length + 1), length === rest.length)
+    const [key = '', ...others] = names
     const meant =
-      names.length === 1 ? found : { keys: [key], refusal: `${names.map(show).join(' and ')} match it equally` }
-    if (meant.isDeclared) return meant
+      others.length > 0
+        ? { keys: [key], refusal: `${names.map(show).join(' and ')} match it equally` }
+        : follow(key, length)
+    if (meant.isDeclared || --tries.left < 0) return meant
     longest ??= meant
   }
   if (longest) return longest
-  const keys = rest.toLowerCase().split('_')
   if (keys.includes('')) return { keys: [], refusal: 'a part of its name is empty' }
-  return { keys }
-}
-
-function follow(node: ConfigValue | undefined, shape: Shape, key: string, rest: string, isWhole: boolean): Meant {
-  if (isWhole) return { keys: [key], isDeclared: true }
-  const inner = resolve(child(node, key), shape.child(key), rest)
-  return { ...inner, keys: [key, ...inner.keys] }
+  const [key = ''] = keys
+  // A new key, below which the schema may declare something all the same.
+  return keys.length === 1 ? { keys } : { ...follow(key, rest.split('_', 1)[0]!.length), isDeclared: false }
 }
 
 interface Match {
@@ -113,13 +125,11 @@ function matches(node: ConfigValue | undefined, shape: Shape, name: string): Mat
     const [index] = name.split('_', 1) as [string]
     return child(node, index) === undefined ? [] : [{ names: [index], length: index.length }]
   }
+  const lower = name.toLowerCase()
+  const small = lower.length === name.length ? lower : name // a letter or two of Unicode grow
   const found = new Map<number, { names: string[]; rank: number }>()
   for (const key of new Set([...(isObject(node) ? Object.keys(node) : []), ...shape.keys])) {
-    const spellings = [
-      [name, key],
-      [name.toLowerCase(), key.toLowerCase()],
-      [name.toLowerCase(), snake(key)],
-    ] as const
+    const spellings = [[name, key] as const, [small, key.toLowerCase()] as const, [small, snake(key)] as const]
     const rank = spellings.findIndex(([text, form]) => form !== '' && (text === form || text.startsWith(`${form}_`)))
     if (rank < 0) continue
     const { length } = spellings[rank]![1]
@@ -141,25 +151,29 @@ function snake(key: string): string {
 /** What is in the way of a value at the path. */
 function obstacle(draft: Draft, shape: Shape, keys: readonly string[]): string | undefined {
   if (keys.length > MAX_DEPTH) return `it is nested deeper than ${MAX_DEPTH} levels`
-  for (let end = 1; end <= keys.length; end++) {
+  for (const end of keys.keys()) {
     const above = keys.slice(0, end)
-    const value = lookup(draft, above)
-    const isInside = end < keys.length
-    const isBranch = value === undefined ? branches(at(shape, above)) : typeof value === 'object' && value !== null
-    if (isInside && isBranch === false) return `${pathText(keys)} passes through ${pathText(above)}, which is no object`
-    if (!isInside && isBranch === true)
-      return `${pathText(keys)} is an object or a list, which a variable cannot replace`
-    if (isInside && Array.isArray(value) && child(value, keys[end] as string) === undefined) {
-      return `the list ${pathText(above)} has no element ${line(keys[end] as string, 20)}`
+    const kind = kindAt(lookup(draft, above), at(shape, above))
+    if (kind === 'scalar') return `${pathText(keys)} passes through ${pathText(above)}, which is no object`
+    const element = keys[end] as string
+    if (kind === 'list' && lookup(draft, [...above, element]) === undefined) {
+      return `the list ${pathText(above)} has no element ${line(element, 20)}`
     }
   }
-  return undefined
+  const value = lookup(draft, keys)
+  const kind = kindAt(value, at(shape, keys))
+  // A list that only the schema knows may well be made of text: it will say.
+  const isTaken = kind === 'object' || (kind === 'list' && value !== undefined)
+  return isTaken
+    ? `${pathText(keys)} is ${kind === 'list' ? 'a list' : 'an object'}, which a variable cannot replace`
+    : undefined
 }
 
-/** Whether the schema wants an object or a list here; `undefined` if it leaves that open. */
-function branches({ types }: Shape): boolean | undefined {
-  const wanted = [...types].map((type) => type === 'object' || type === 'array')
-  return wanted.length > 0 && wanted.every((each) => each === wanted[0]) ? wanted[0] : undefined
+/** What stands at a place; where nothing does, what the schema wants there, if it wants one thing. */
+function kindAt(value: ConfigValue | undefined, { types }: Shape): 'object' | 'list' | 'scalar' | undefined {
+  if (value !== undefined) return Array.isArray(value) ? 'list' : isObject(value) ? 'object' : 'scalar'
+  const kinds = new Set([...types].map((type) => (type === 'object' ? 'object' : type === 'array' ? 'list' : 'scalar')))
+  return kinds.size === 1 ? [...kinds][0] : undefined
 }
 
 function at(shape: Shape, keys: readonly string[]): Shape {
@@ -182,6 +196,7 @@ function readings(text: string, declared: ReadonlySet<string>): ConfigValue[] {
     (each) => each !== undefined && (typeof each !== 'number' || Number.isFinite(each)),
   ) as ConfigValue[]
   if (declared.size === 0) return [...new Set(all)]
+  if (declared.size === 1 && declared.has('array')) return [text]
   const fits = (value: ConfigValue): boolean =>
     declared.has(value === null ? 'null' : typeof value) || (Number.isInteger(value) && declared.has('integer'))
   return [all.find(fits) ?? (all[0] as ConfigValue)]

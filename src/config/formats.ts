@@ -10,22 +10,23 @@ import { type ConfigTree, copy, type Draft, freeze, line, refused } from './tree
 /** The longest text that is taken, in bytes. */
 const MAX_BYTES = 16 * 1024 * 1024
 
-const PEERS = {
-  yaml: () =>
-    import('yaml').then(
-      ({ parse }) =>
-        (text: string) =>
-          parse(text, { logLevel: 'error' }) ?? {},
-    ),
-  'smol-toml': () =>
-    import('smol-toml').then(
-      ({ parse }) =>
-        (text: string) =>
-          parse(text),
-    ),
-} satisfies Record<string, () => Promise<(text: string) => unknown>>
+type Parse = (text: string) => unknown
 
-const FORMATS: Readonly<Record<string, { readonly name: string; readonly peer?: keyof typeof PEERS }>> = {
+const PEERS: Readonly<Record<string, () => Promise<Parse>>> = {
+  yaml: async () => {
+    const { parse } = await import('yaml')
+    return (text) => parse(text, { logLevel: 'error' }) ?? {}
+  },
+  'smol-toml': async () => (await import('smol-toml')).parse,
+}
+
+/** A format by its name, and the package it needs. */
+interface Format {
+  readonly name: string
+  readonly peer?: string
+}
+
+const FORMATS: Readonly<Record<string, Format>> = {
   '.json': { name: 'JSON' },
   '.yaml': { name: 'YAML', peer: 'yaml' },
   '.yml': { name: 'YAML', peer: 'yaml' },
@@ -34,14 +35,14 @@ const FORMATS: Readonly<Record<string, { readonly name: string; readonly peer?: 
 
 /**
  * Turns the text of a file into plain data, frozen all through, as the extension of `path` says: `.json`, or `.yaml`,
- * `.yml` and `.toml` if the optional peer is installed. Reads no file; `path` is also what a message begins with.
+ * `.yml` and `.toml` if the optional peer is installed. Reads no file. `subject` begins the message of an error.
  *
  * *Guarantees:* at most 100 levels and a million values, no key `__proto__`; dates come as ISO text.
  * @throws `CONFIG_INVALID` for a text that is empty, malformed, not an object at the top or beyond these bounds, for an
  * extension that is not known, and for a peer that is not installed.
  */
-export async function parseTree(text: string, path: string): Promise<ConfigTree> {
-  return freeze(await draftOf(`config ${path}`, text, path))
+export async function parseTree(text: string, path: string, subject: string = `config ${path}`): Promise<ConfigTree> {
+  return freeze(await draftOf(subject, text, path))
 }
 
 /** The same as a draft. */
@@ -56,7 +57,7 @@ export function jsonDraft(subject: string, text: string): Draft {
 }
 
 /** The format that the extension stands for. */
-export function formatOf(subject: string, path: string): (typeof FORMATS)[string] {
+export function formatOf(subject: string, path: string): Format {
   const extension = extname(path).toLowerCase()
   const format = Object.hasOwn(FORMATS, extension) ? FORMATS[extension] : undefined
   if (format !== undefined) return format
@@ -64,7 +65,7 @@ export function formatOf(subject: string, path: string): (typeof FORMATS)[string
   throw refused(subject, `${says}; name it ${Object.keys(FORMATS).join(', ')}`)
 }
 
-function drafted(subject: string, text: string, name: string, parse: (text: string) => unknown): Draft {
+function drafted(subject: string, text: string, name: string, parse: Parse): Draft {
   const whole = text.startsWith('\uFEFF') ? text.slice(1) : text
   // Not {}: an editor that truncates and then writes shows a file like this for a moment.
   if (whole.trim() === '') throw refused(subject, `it is empty; write ${name} into it`)
@@ -89,9 +90,9 @@ function reason(error: unknown, text: string): string {
   return `${says} (line ${before.length}, column ${(before.at(-1) ?? '').length + 1})`
 }
 
-async function loaded(subject: string, name: string, peer: keyof typeof PEERS): Promise<(text: string) => unknown> {
+async function loaded(subject: string, name: string, peer: string): Promise<Parse> {
   try {
-    return await PEERS[peer]()
+    return await (PEERS[peer] as () => Promise<Parse>)()
   } catch (error) {
     const { code } = Object(error) as { code?: unknown }
     if (code !== 'ERR_MODULE_NOT_FOUND')

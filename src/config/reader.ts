@@ -166,7 +166,7 @@ export abstract class ConfigReader {
     const at = [...base, ...keys]
     const found = this.#read(OBJECT, keys, fallback.length > 0 ? [undefined] : []) as ConfigTree | undefined
     if (found !== undefined) return new ConfigSection({ subject, tree: found, base: at, origins })
-    const tree = freeze(copy(`${subject}: the fallback of ${pathText(at)}`, fallback[0]))
+    const tree = freeze(copy(`${subject}: the default of ${pathText(at)}`, fallback[0]))
     return new ConfigSection({ subject, tree, base: at, origins: new Map() })
   }
 
