@@ -96,18 +96,19 @@ export class FactoryRegistry {
     const { name, type, dependsOn = [] } = descriptor
     const refuse = (what: string): KeelsonError =>
       new KeelsonError('SERVICE_INVALID', `${subject}: its factory ${what}`)
-    let made: Partial<Service> | null
+    let given: unknown
     try {
-      made = Object(factory(config as never, factoryEnv(env, { ...descriptor, type })))
+      given = factory(config as never, factoryEnv(env, { ...descriptor, type }))
     } catch (error) {
       throw new KeelsonError('SERVICE_INVALID', `${subject}: its factory threw: ${textOf(error)}`, { cause: error })
     }
-    if (made instanceof Promise) {
-      made.catch(() => {}) // it is refused, whatever becomes of it
+    if (given instanceof Promise) {
+      given.catch(() => {}) // it is refused, whatever becomes of it
       throw refuse('gave a promise; build the service at once, and do what takes time in its start')
     }
-    if (typeof made?.start !== 'function' || typeof made.stop !== 'function')
-      throw refuse(`gave ${show(made)}, which is no service; return one`)
+    const made = Object(given) as Partial<Service>
+    if (typeof made.start !== 'function' || typeof made.stop !== 'function')
+      throw refuse(`gave ${given === undefined ? 'nothing' : show(given)}, which is no service; return one`)
     if (made.name !== name)
       throw refuse(`made a service named ${show(made.name)}; name it env.name, which is '${line(name)}'`)
     const has = new Set((made.dependencies ?? []).map((edge) => edge.name))

@@ -12,7 +12,7 @@
  * - After each test the orchestrators are stopped, nothing of them may be left on the clock, and the folders are removed.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defineService, Orchestrator, type OrchestratorOptions } from 'keelson'
@@ -25,6 +25,7 @@ import {
   FactoryRegistry,
 } from 'keelson/deploy'
 import { VirtualClock } from 'keelson/testing'
+import 'yaml' // loaded here, since nobody can tell how long a first import takes
 import { afterEach, expect } from 'vitest'
 import { z } from 'zod'
 import { settled } from '../support/promises.js'
@@ -133,31 +134,32 @@ export async function host({ app: appOptions = {}, isUp = true, ...options }: Ho
   }
 }
 
-/** Waits for what needs both the disk and virtual time, a second of it at a time, `ms` at most. */
+/** Waits for what needs both the disk and virtual time, of which `ms` at most pass, and only while the disk is idle. */
 export async function passing<Result>(clock: VirtualClock, promise: Promise<Result>, ms = 200_000): Promise<Result> {
   const outcome = settled(promise)
-  for (let left = ms; outcome.status === 'pending'; ) {
-    await turn()
+  const end = clock.now() + ms
+  for (;;) {
+    await idle()
     await clock.settle()
-    // Only when nothing else can happen: a clock that moved while files are read would tell nothing.
-    const busy = outcome.status === 'pending' && clock.next !== undefined && left > 0 && (await idle())
-    if (!busy || outcome.status !== 'pending') continue
-    const step = Math.min(left, Math.max(clock.next - clock.now(), 1))
-    await clock.advance(step)
-    left -= step
+    if (outcome.status !== 'pending') return promise
+    if (isBusy()) continue
+    const next = clock.next
+    if (next === undefined || next > end) throw new Error(`nothing more happens until ${end}, and it is not over`)
+    await clock.advance(Math.max(next - clock.now(), 0))
   }
-  return promise
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-/** Whether the disk has had its time: some turns of the host in which nothing was under way. */
-async function idle(): Promise<boolean> {
-  for (let i = 0; i < 50; i++) {
+/** Whether something is being read or written. */
+const isBusy = (): boolean => process.getActiveResourcesInfo().some((kind) => /^(fs|file|close)/i.test(kind))
+
+/** Some turns of the host in which the disk had nothing to do. */
+async function idle(): Promise<void> {
+  for (let quiet = 0; quiet < 20; quiet++) {
     await turn()
-    if (process.getActiveResourcesInfo().some((kind) => kind.startsWith('FS'))) i = 0
+    if (isBusy()) quiet = 0
   }
-  return true
 }
 
 /** The steps of a plan or report as lines: `deploy a`, `refuse b.json`. */
@@ -165,8 +167,6 @@ export const lines = (steps: readonly DeployStep[]): string[] =>
   steps.map(({ action, name, file, after }) =>
     [`${action} ${name ?? file ?? 'directory'}`, ...(after ? [`after ${after.join(' ')}`] : [])].join(' '),
   )
-
-export { mkdir }
 
 afterEach(async () => {
   const left: string[] = []

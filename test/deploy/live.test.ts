@@ -9,7 +9,10 @@ it('changing only restart, healthCheck, essential or startDelay keeps the epoch 
   const h = await host()
   await h.write('a.json', text({ config: { version: 1, start: undefined } }))
   await h.scan()
-  await h.write('a.json', text({ config: { version: 1 }, essential: false, startDelay: 7_000, restart: { policy: 'never' } }))
+  await h.write(
+    'a.json',
+    text({ config: { version: 1 }, essential: false, startDelay: 7_000, restart: { policy: 'never' } }),
+  )
   const { steps } = await h.scan()
   expect(steps).toMatchObject([
     { action: 'reconfigure', because: 'a.json has changed: restart, essential, startDelay, which needs no restart' },
