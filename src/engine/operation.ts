@@ -143,10 +143,10 @@ export abstract class Operation implements Driver, Timed {
       this.#hurried = true
       const half = this.now + (this.#stopBy - this.now) / 2
       for (const { record, done } of this.parts) {
-        if (done || !record.isLive) continue
+        // What somebody else wants up is none of those that it brings to rest.
+        if (done || !record.isLive || (record.state !== 'stopping' && record.desired && !record.ending)) continue
         reconciler.life.hurry(record, half, this.#stopBy)
-        if (record.state !== 'stopping' && (!record.desired || record.ending))
-          reconciler.life.end(record, record.stopReason ?? record.downReason, 'asked')
+        reconciler.life.end(record, record.stopReason ?? record.downReason, 'asked')
       }
     }
   }

@@ -248,3 +248,17 @@ it('R8 a start is cancelled by a later stop of what something between them needs
   expect([start.status, stop.status]).toEqual(['rejected', 'fulfilled'])
   expect(start.error).toMatchObject({ code: 'CANCELLED' })
 })
+
+it('R29 R31 the last tenth of a rollback hurries nothing that somebody else wants up', async () => {
+  const a = service('a', { start: { takes: 200 }, stop: { takes: 5 } })
+  const b = service('b', { stop: { hangs: true, ignoresAbort: true }, stopTimeout: 5_000 })
+  const c = service('c', { start: { takes: 10, fails: true } })
+  const { app, clock } = world({ services: [a, b, c], shutdownTimeout: 100, tidy: false })
+  settled(app.startService('a'))
+  const start = settled(app.start())
+  await clock.advance(300)
+  expect([start.status, a.state]).toEqual(['rejected', 'running'])
+  const stop = settled(app.stopService('a'))
+  await clock.advance(5)
+  expect([stop.status, stop.error]).toEqual(['fulfilled', undefined])
+})

@@ -3,25 +3,27 @@
 
 import type { HealthStatus, Plan, ServiceStatus } from '../../index.js'
 import type { Law, Scene } from '../observation.js'
-import { type Chronicle, chronicleOf } from './chronicle.js'
-import { ending, Graph, satisfied } from './graph.js'
+import { KINDS } from './calls.js'
+import { type Chronicle, CUTS, chronicleOf } from './chronicle.js'
+import { ending, graphOf, satisfied } from './graph.js'
 import { desiresOf } from './model.js'
 
 /**
  * Granted: who needs what nobody provides - a missing name, a job that does not run again, one that gave up - and who
- * needs one of those.
+ * needs one of those; a start that waits for a service that is up to be well.
  */
 export const calm: Law = {
   title: 'R7 once faults stop, every satisfiable wanted service comes up and every waiter settles',
+  hears: ['event', 'steady'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const desires = desiresOf(scene)
-    const graph = new Graph(scene)
+    const graph = graphOf(scene)
     return (seen) => {
       desires.see(seen)
       if (seen.kind !== 'steady') return undefined
       const { services } = seen.snapshot
-      if (seen.exhausted) {
+      if (seen.exhausted && !waitsForHealth(chronicle, services)) {
         const busy = services.filter(
           ({ phase, health }) => phase === 'moving' || phase === 'pending' || health === 'checking',
         )
@@ -46,9 +48,19 @@ export const calm: Law = {
   },
 }
 
+/** All that is left is a start that waits for the health of what is up and reports that it is not well. */
+function waitsForHealth(chronicle: Chronicle, services: readonly ServiceStatus[]): boolean {
+  for (const { seen } of chronicle.calls.values()) if (KINDS[seen.call] === 'stop') return false
+  return (
+    services.some(({ phase, health }) => phase === 'active' && health === 'unhealthy') &&
+    services.every(({ phase, health }) => phase !== 'moving' && phase !== 'pending' && health !== 'checking')
+  )
+}
+
 /** Looked at now and then, when all is quiet. Granted: services that are neither up nor at rest. */
 export const plans: Law = {
   title: 'R44 what has been done is not planned again',
+  hears: CUTS,
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     let looks = 0
@@ -107,6 +119,7 @@ function weight(
 /** Looked at now and then. Granted: services of which the model cannot tell whether they are wanted. */
 export const rollUp: Law = {
   title: 'R28 health() is the worst of what is desired up, and names who is to blame',
+  hears: CUTS,
   begin: (scene: Scene) => {
     const chronicle = chronicleOf(scene)
     const desires = desiresOf(scene)
