@@ -8,12 +8,15 @@ const config: ViteUserConfig = defineConfig({
   resolve: {
     alias: [
       { find: /^keelson$/, replacement: `${root}src/index.ts` },
-      { find: /^keelson\/(\w+)$/, replacement: `${root}src/$1/index.ts` },
+      { find: /^keelson\/([\w/]+)$/, replacement: `${root}src/$1/index.ts` },
     ],
   },
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
+    // Nothing is asserted by the clock; this only ends a test that hangs, also on a busy machine.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],

@@ -8,7 +8,7 @@ import { systemClock, systemRandom } from './engine/ports.js'
 import { Subscribers } from './engine/subscribers.js'
 import { KeelsonError } from './errors.js'
 import { edges } from './kernel/edge.js'
-import { CALL_FIELDS, checkServiceOptions } from './kernel/settings.js'
+import { CALL_FIELDS, checkServiceOptions, refuseIdle } from './kernel/settings.js'
 import { check, FUNCTION, type Kind, show, TEXT } from './kernel/validate.js'
 import type {
   CallOptions,
@@ -55,11 +55,7 @@ export abstract class ManagedService implements Service {
       )
     const subject = `service ${show(name)}`
     checkServiceOptions(subject, options, fields)
-    if (options.healthCheck !== undefined && !has.checks)
-      throw new KeelsonError(
-        'CONFIG_INVALID',
-        `${subject}: healthCheck has no effect without a check; give the service one, or leave it out`,
-      )
+    refuseIdle(subject, options, has.checks)
     this.#core = new ServiceCore(this, name, table, {
       options,
       edges: edges(subject, options.dependsOn),

@@ -46,6 +46,7 @@ export type {
   HealthChecker,
   HealthCheckOptions,
   HealthStatus,
+  LiveOptions,
   Logger,
   Resource,
   RestartOptions,

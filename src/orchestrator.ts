@@ -26,6 +26,7 @@ import { hold, ServiceRegistry } from './registry.js'
 import type {
   CallOptions,
   HealthCheckOptions,
+  LiveOptions,
   Logger,
   RestartOptions,
   Service,
@@ -217,6 +218,16 @@ export class Orchestrator {
   async replace(service: Service, options: CallOptions = {}): Promise<OperationReport> {
     check('replace()', '', options, CALL_FIELDS)
     return this.#engine.replace(service, options)
+  }
+
+  /**
+   * Gives a service other options while it lives: its next decisions go by them. No epoch ends, and nothing under way - a
+   * backoff, a delay, a wait, a timeout - is changed. What is not named is as the service declared it, `undefined` as if
+   * it had declared nothing; `replace` and `unregister` end it.
+   * @throws `SERVICE_NOT_FOUND`, `CONFIG_INVALID` with nothing changed.
+   */
+  async reconfigure(name: string, options: LiveOptions): Promise<void> {
+    this.#engine.reconfigure(name, options)
   }
 
   /** How one service is now. @throws `SERVICE_NOT_FOUND` */

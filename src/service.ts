@@ -121,7 +121,19 @@ export interface ServiceOptions {
   readonly classify?: (error: unknown) => FailureClass | undefined
 }
 
-/** Any logger with these four methods: console, pino, winston. Called as `log.error(message, fields)`. */
+/** The options that may change while a service lives; `undefined` is what the orchestrator sets for all, or the default. */
+export type LiveOptions = {
+  readonly [Option in
+    | 'restart'
+    | 'healthCheck'
+    | 'startDelay'
+    | 'startTimeout'
+    | 'stopTimeout'
+    | 'abortGrace'
+    | 'essential']?: ServiceOptions[Option] | undefined
+}
+
+/** Any logger with these four methods: console, winston, called as `log.error(message, fields)`; pino, which takes the fields first, is given them so. */
 export interface Logger {
   /** For details of no interest in production; keelson itself writes none, hooks may through `context.log`. */
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void

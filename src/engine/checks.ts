@@ -174,7 +174,7 @@ export class Checks {
 class Check implements Timed {
   readonly record: Record
   readonly #onDue: (check: Check) => void
-  bucket: Bucket | undefined = undefined
+  bucket: Bucket | undefined
   slot = 0
   verdict: Verdict
   inFlight = false
@@ -184,8 +184,8 @@ class Check implements Timed {
   /** Its timeout has passed: it has counted as failed, and does so again with each interval. */
   hung = false
   over = false
-  free: (() => void) | undefined = undefined
-  context: Checking | undefined = undefined
+  free: (() => void) | undefined
+  context: Checking | undefined
 
   constructor(record: Record, onDue: (check: Check) => void) {
     this.record = record
@@ -216,7 +216,7 @@ class Checking extends LazySignal implements CheckContext {
 
 /** Notices stalls of the host while checks are in flight: a pulse that comes late tells by how much (R26). */
 class Pulse implements Timed {
-  bucket: Bucket | undefined = undefined
+  bucket: Bucket | undefined
   slot = 0
   readonly #clock: Clock
   readonly #deadlines: Deadlines

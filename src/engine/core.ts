@@ -84,17 +84,17 @@ export class ServiceCore {
   readonly runs: boolean
   readonly checks: boolean
   /** Who keeps it; `undefined` while it is registered nowhere. */
-  keeper: Keeper | undefined = undefined
+  keeper: Keeper | undefined
   /** What it tells: its record while it is registered, else what it was when it left. */
   told: Told = NEVER_STARTED
-  changes: Subscribers<StateChange> | undefined = undefined
-  statuses: Subscribers<StatusUpdate> | undefined = undefined
+  changes: Subscribers<StateChange> | undefined
+  statuses: Subscribers<StatusUpdate> | undefined
   /** Its abandoned hooks that have not settled. */
-  abandoned: Set<Abandoned> | undefined = undefined
+  abandoned: Set<Abandoned> | undefined
   /** Wants to be told every state that it enters (R36); looked at when it is registered. */
   updates = false
   /** The orchestrator that it is, if it is one. */
-  nests: Nest | undefined = undefined
+  nests: Nest | undefined
 
   constructor(service: Service, name: string, table: HookTable, declared: Declaration) {
     this.service = service

@@ -16,9 +16,9 @@ export class Ending {
   orderAll = false
   /** When it was asked for, began, `onStop` was entered, and it was over; for reports. */
   asked: Instant
-  began: Instant | undefined = undefined
-  entered: Instant | undefined = undefined
-  over: Instant | undefined = undefined
+  began: Instant | undefined
+  entered: Instant | undefined
+  over: Instant | undefined
   /** Monotonic times until which the hooks that it waits for have time, and it as a whole. */
   hookBy: number = Infinity
   stopBy: number = Infinity
@@ -26,9 +26,9 @@ export class Ending {
   remembered = false
   /** The time for it is over: what is left to dispose of is no longer waited for. */
   rushed = false
-  unclean: KeelsonError[] | undefined = undefined
+  unclean: KeelsonError[] | undefined
   /** What the `onStop` in flight was given; the disposer that is waited for. */
-  closing: { abort(): void } | undefined = undefined
+  closing: { abort(): void } | undefined
   awaitedDisposer: unknown = undefined
 
   constructor(asked: Instant) {

@@ -5,7 +5,7 @@ import { KeelsonError } from '../errors.js'
 import type { EventMap, EventsOptions, EventType, OperationReport } from '../events.js'
 import type { Defaults } from '../kernel/settings.js'
 import { PHASE } from '../kernel/state.js'
-import type { CallOptions, Service, Unsubscribe } from '../service.js'
+import type { CallOptions, LiveOptions, Service, Unsubscribe } from '../service.js'
 import type { Keeper, ServiceCore } from './core.js'
 import type { EventStream } from './event-stream.js'
 import { coreOf } from './foreign.js'
@@ -88,20 +88,15 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   }
 
   #shutdown({ timeout = this.shutdownTimeout, signal }: CallOptions): Operation {
-    const operation: Operation = new StopOperation(this, {
-      kind: 'stop',
-      target: undefined,
-      timeout,
-      signal,
-      targets: () => {
-        this.running = false // also if a start of the same turn said otherwise
-        return [...this.topology.records.values()]
-      },
-      mark: (record) => {
-        record.down |= Down.shut
-        record.completed = false
-      },
-    })
+    const targets = (): Record[] => {
+      this.running = false // also if a start of the same turn said otherwise
+      return [...this.topology.records.values()]
+    }
+    const mark = (record: Record): void => {
+      record.down |= Down.shut
+      record.completed = false
+    }
+    const operation = new StopOperation(this, { kind: 'stop', target: undefined, timeout, signal, targets, mark })
     this.running = false
     this.shutdowns.add(operation)
     this.ended()
@@ -256,6 +251,13 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     record.resume()
     log.publish('unregistered', cause, who(record))
     this.topology.remove(record)
+  }
+
+  reconfigure(name: string, options: LiveOptions): void {
+    this.#refuseClosed()
+    const record = this.topology.find(name)
+    this.topology.reconfigure(record, options)
+    this.reconciler.post(() => this.reconciler.look(record))
   }
 
   replace(service: Service, options: CallOptions = {}): Promise<OperationReport> {

@@ -159,6 +159,6 @@ export function disposerOf(resource: unknown): (() => unknown) | undefined {
 /** A logger whose records carry the service's name and epoch. */
 export function serviceLogger(logger: Logger, service: string, epoch: number): Logger {
   const with_ = (level: keyof Logger) => (message: string, fields?: Readonly<{ [key: string]: unknown }>) =>
-    logger[level](message, { service, epoch, ...fields })
+    logger[level](message, { ...fields, service, epoch })
   return { debug: with_('debug'), info: with_('info'), warn: with_('warn'), error: with_('error') }
 }

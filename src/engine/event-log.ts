@@ -1,6 +1,7 @@
 // The one order of all events of an engine: numbers them, keeps the ring, queues them, delivers after the turn (R37-R41).
 // Builds no event that nobody listens to, yet counts it. Never calls a listener from where an event is made.
 
+import { describe } from '../errors.js'
 import type { AnyEvent, EventMap, EventsOptions, EventType, Snapshot } from '../events.js'
 import { COUNT, check, SIGNAL, THRESHOLD } from '../kernel/validate.js'
 import type { Logger, Unsubscribe } from '../service.js'
@@ -171,7 +172,7 @@ export class EventLog {
 
   /** What a listener threw surfaces in the log and as an event of its own (R39). */
   threw(error: unknown, event: EventType, cause: number): void {
-    this.#host.logger.error(`a listener of '${event}' events threw`, { error })
+    this.#host.logger.error(`a listener of '${event}' events threw ${describe(error)}`, { error })
     if (event !== 'listenerError') this.publish('listenerError', cause, { error, event })
   }
 }

@@ -319,8 +319,11 @@ export class Life {
     const { stop, current, settings } = record
     const { now } = this.#host.moment
     if (current === undefined) return
-    if (record.state === 'starting' && now >= current.began.now + settings.startTimeout)
+    if (record.state === 'starting') {
+      const by = current.began.now + settings.startTimeout
+      if (now < by) return this.#host.deadlines.arm(record, by)
       return this.fail(record, 'START_TIMEOUT', `onStart has not settled within ${settings.startTimeout} ms`, NOTHING)
+    }
     if (record.state !== 'stopping' || stop === undefined) return
     if (record.inFlight === 'onStart' || record.inFlight === 'onRun') {
       const by = Math.min(stop.hookBy, stop.stopBy)

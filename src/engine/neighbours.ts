@@ -113,7 +113,11 @@ export class Neighbours {
 
   /** An instance of `record` is about to come up: those it depends on stop after it. */
   entered(record: Record): void {
-    for (const { to, spec } of record.deps) if (leans(spec)) to.leaning++
+    const waited = record.state === 'waiting'
+    for (const edge of record.deps) {
+      if (leans(edge.spec)) edge.to.leaning++
+      if (!waited) edge.waited = 0 // that was for an earlier start
+    }
     if (!record.inUse) this.use(record, 1)
   }
 

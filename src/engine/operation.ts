@@ -44,7 +44,7 @@ export abstract class Operation implements Driver, Timed {
   beginSeq = 0
   stage: Stage = 'queued'
   parts: Part[] = []
-  bucket: Bucket | undefined = undefined
+  bucket: Bucket | undefined
   slot = 0
   /** Parts that have not come to rest; the deadline for them, and whether its last tenth has begun. */
   protected left = 0

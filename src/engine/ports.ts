@@ -86,11 +86,16 @@ export function tamed(random: Random): Random {
 
 /** A logger that may be anybody's, and that disturbs nobody: what it throws or rejects with has nobody left to be told to. */
 export function fenced(logger: Logger): Logger {
+  // pino takes the fields first; after a message it would take them for values of placeholders, and drop them.
+  const fieldsFirst = typeof (logger as { bindings?: unknown }).bindings === 'function'
   const call =
     (level: keyof Logger): Logger['info'] =>
     (message, fields) => {
       try {
-        const answer: unknown = logger[level](message, fields)
+        const answer: unknown =
+          fieldsFirst && fields !== undefined
+            ? logger[level](fields as never, message as never)
+            : logger[level](message, fields)
         if (answer instanceof Promise) answer.catch(() => {})
       } catch {
         // see above

@@ -89,9 +89,9 @@ export class Part {
   wantsDown = false
   ok = false
   /** When it last became what the operation waits for. */
-  okAt: Instant | undefined = undefined
+  okAt: Instant | undefined
   done = false
-  error: KeelsonError | undefined = undefined
+  error: KeelsonError | undefined
   /** How long the last hook that the operation waited for took; -1 if none has. */
   took = -1
 
@@ -124,9 +124,9 @@ export class Pause {
   /** Asked to start anew: the attempt that it tells is over with its state. */
   renewed = false
   /** The wait that was all that failed. */
-  failedWait: Edge | undefined = undefined
+  failedWait: Edge | undefined
   /** Why it is left `failed` when the operation that it failed has been rolled back. */
-  culprit: KeelsonError | undefined = undefined
+  culprit: KeelsonError | undefined
 }
 
 /** That of all services which wait for nothing. */
@@ -149,7 +149,7 @@ export class Record implements Timed, Owner {
   readonly name: string
   /** Place in the registration order. */
   index = 0
-  core: ServiceCore | undefined = undefined
+  core: ServiceCore | undefined
   settings: Settings
   deps: Edge[] = NO_EDGES
   dependents: Edge[] = NO_EDGES
@@ -174,8 +174,8 @@ export class Record implements Timed, Owner {
   epoch = 0
   /** Number of the retry, told from `retrying` until active; 0 is none. */
   attempt = 0
-  lastError: KeelsonError | undefined = undefined
-  stopReason: StopReason | undefined = undefined
+  lastError: KeelsonError | undefined
+  stopReason: StopReason | undefined
   /** When it last changed its state. */
   changed: Instant
   /** `seq` of its last event, and of the event that is about to change it. */
@@ -192,11 +192,11 @@ export class Record implements Timed, Owner {
   users = 0
 
   // The live epoch
-  current: Epoch<Record> | undefined = undefined
+  current: Epoch<Record> | undefined
   /** The hook that is in flight, of which there is one at most (R43). */
-  inFlight: 'onStart' | 'onRun' | 'onStop' | 'disposers' | undefined = undefined
+  inFlight: 'onStart' | 'onRun' | 'onStop' | 'disposers' | undefined
   /** Its end, asked for or over. */
-  stop: Ending | undefined = undefined
+  stop: Ending | undefined
   /** An orderly stop has begun; it waits for dependents. */
   ending = false
   /** A dependency was lost in this epoch. */
@@ -219,19 +219,19 @@ export class Record implements Timed, Owner {
   failures = 0
   connectivity = 0
   /** Since when it has been active and healthy. */
-  stable: Instant | undefined = undefined
+  stable: Instant | undefined
   /** The edge whose opening let it start; for critical paths. */
-  gate: Edge | undefined = undefined
+  gate: Edge | undefined
   /** The service to take this one's place as soon as it is at rest. */
-  replacement: ServiceCore | undefined = undefined
+  replacement: ServiceCore | undefined
   /** Who is told when it has. */
-  exchanging: Exchanging | undefined = undefined
+  exchanging: Exchanging | undefined
 
   // The reconciler's
   queued = false
   ready = false
   mark = 0
-  bucket: Bucket | undefined = undefined
+  bucket: Bucket | undefined
   slot = 0
 
   constructor(name: string, settings: Settings, now: Instant) {

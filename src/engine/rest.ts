@@ -189,8 +189,11 @@ export class Rest {
       if (record.unsettled === 0) pausing.unsettledBy = 0
     }
     switch (why) {
-      case 'gave up':
       case 'completed':
+        // It waited to run again when its policy was changed.
+        if (record.state === 'waiting') this.#idle(record, 'completed')
+        return false
+      case 'gave up':
         return false
       case 'backoff':
         deadlines.arm(record, record.pause.dueAt)

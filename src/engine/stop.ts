@@ -37,21 +37,20 @@ export class StopOperation extends Operation {
       this.end('failed', error)
       return
     }
-    // What goes down with the targets stands behind them.
-    const { records, needing } = this.target === undefined ? { records: targets, needing: targets } : takenDown(targets)
-    records.forEach((record, i) => {
-      if (i >= targets.length && !record.isLive) return
-      const part = new Part(this, record, true, i < targets.length)
+    const isAll = this.target === undefined
+    for (const record of isAll ? targets : takenDown(targets)) {
+      const part = new Part(this, record, true, this.parts.length < targets.length)
       part.wantsDown = true
       this.parts.push(part)
-    })
+    }
     for (const record of targets) {
       this.#request.mark(record)
       record.wanted = false
       if (record.stop !== undefined) record.stop.remembered = false
       record.leastEpoch = 0
     }
-    for (const { claims } of needing) if (claims.length > 0) for (const part of [...claims]) part.driver.overtaken(part)
+    for (const { claims } of isAll ? targets : needing(targets))
+      if (claims.length > 0) for (const part of [...claims]) part.driver.overtaken(part)
     for (const record of targets) {
       record.unclaim()
       reconciler.look(record, this.beginSeq)
@@ -87,16 +86,22 @@ export class StopOperation extends Operation {
   protected override timedOut(): void {}
 }
 
-/** The targets and behind them what goes down with them; and those of both that would not come back without them. */
-function takenDown(targets: readonly Record[]): { records: Record[]; needing: Record[] } {
-  const taken = new Map(targets.map((record) => [record, true]))
-  for (const [record, needed] of taken) {
+/** The targets and behind them what goes down with them. */
+function takenDown(targets: readonly Record[]): Set<Record> {
+  const taken = new Set(targets)
+  for (const record of taken)
+    for (const { from, spec } of record.dependents) if (from.isLive && record.active && leans(spec)) taken.add(from)
+  return taken
+}
+
+/** The targets and behind them what cannot be up without them: what is asked of it now is in vain. */
+function needing(targets: readonly Record[]): Set<Record> {
+  const all = new Set(targets)
+  for (const record of all) {
     for (const { from, spec } of record.dependents) {
-      if (from.core === undefined || taken.get(from) === true) continue
-      const goes = from.isLive ? record.active && leans(spec) : from.claims.length > 0 && !spec.optional
-      if (goes) taken.set(from, needed && !spec.optional)
+      const isDown = !from.isLive || from.lost || from.ending || from.state === 'stopping'
+      if (!spec.optional && (isDown ? from.claims.length > 0 : record.active && leans(spec))) all.add(from)
     }
   }
-  const records = [...taken.keys()]
-  return { records, needing: records.filter((record) => taken.get(record)) }
+  return all
 }

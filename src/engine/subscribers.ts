@@ -1,7 +1,6 @@
 // Who listens to one kind of thing: the fan-out, with every listener fenced from all others (R38, R39).
 // Delivers when told to; knows nothing of when that is.
 
-import { EventEmitter } from 'eventemitter3'
 import type { Unsubscribe } from '../service.js'
 
 /** One delivery to listeners: where it stands in the order of all, and whom a listener's failure is told to. */
@@ -21,30 +20,41 @@ export function guarded<Item>(listener: (item: Item) => unknown, item: Item, del
   }
 }
 
+class Subscription<Item> {
+  readonly listener: (item: Item) => unknown
+  /** Items with a place up to this one are of before its time. */
+  readonly after: number
+  open = true
+
+  constructor(listener: (item: Item) => unknown, after: number) {
+    this.listener = listener
+    this.after = after
+  }
+}
+
 export class Subscribers<Item> {
-  // One name: the emitter's own loop over a flat list is what we want of it. It is quick with two arguments.
-  readonly #emitter = new EventEmitter<{ item: [Item, Delivery] }>()
-  size = 0
+  // Changed in place by who comes, replaced by who goes: a delivery under way keeps to the list that it began with, and
+  // neither passes anybody over nor reaches one who came meanwhile, whose time is later.
+  #list: Subscription<Item>[] = []
+
+  get size(): number {
+    return this.#list.length
+  }
 
   /** From here on delivers items to `listener`; items with a place up to `after` are of before its time (R40). */
   add(listener: (item: Item) => unknown, after: number): Unsubscribe {
-    let open = true
-    const deliver = (item: Item, delivery: Delivery): void => {
-      // The emitter's loop goes on over the list it began with, and ends at a listener that throws.
-      if (open && delivery.place > after) guarded(listener, item, delivery)
-    }
-    this.#emitter.on('item', deliver)
-    this.size++
+    const own = new Subscription(listener, after)
+    this.#list.push(own)
     return unsubscribe(() => {
-      if (!open) return
-      open = false
-      this.size--
-      this.#emitter.off('item', deliver)
+      if (!own.open) return
+      own.open = false
+      this.#list = this.#list.filter((each) => each !== own)
     })
   }
 
   emit(item: Item, delivery: Delivery): void {
-    this.#emitter.emit('item', item, delivery)
+    const { place } = delivery
+    for (const { listener, after, open } of this.#list) if (open && place > after) guarded(listener, item, delivery)
   }
 }
 

@@ -4,9 +4,18 @@
 import { KeelsonError } from '../errors.js'
 import { type EdgeSpec, implied, leans } from '../kernel/edge.js'
 import { cycleThrough, nearest } from '../kernel/graph.js'
-import { type Defaults, defaultSettings, type Settings, settingsOf } from '../kernel/settings.js'
+import {
+  checkServiceOptions,
+  type Defaults,
+  defaultSettings,
+  LIVE_FIELDS,
+  refuseIdle,
+  type Settings,
+  settingsOf,
+} from '../kernel/settings.js'
 import { PHASE } from '../kernel/state.js'
 import { show } from '../kernel/validate.js'
+import type { LiveOptions, ServiceOptions } from '../service.js'
 import type { Keeper, ServiceCore } from './core.js'
 import type { Neighbours } from './neighbours.js'
 import type { Instant } from './ports.js'
@@ -133,6 +142,16 @@ export class Topology {
     } finally {
       record.deps = before
     }
+  }
+
+  /** Gives a service other settings, from its next decision on; checks them first. */
+  reconfigure(record: Record, options: LiveOptions): void {
+    const { core } = record
+    const subject = `service '${record.name}'`
+    checkServiceOptions(subject, options, LIVE_FIELDS)
+    if (core === undefined) return
+    refuseIdle(subject, options, core.checks)
+    record.settings = settingsOf({ ...core.options, ...options } as ServiceOptions, this.#shared, this.#host.defaults)
   }
 
   /** Puts `core` in the place of the service of `record`, which is at rest. */

@@ -11,51 +11,33 @@ export type Neighbours<Node> = (node: Node) => Iterable<Node>
  * when either side is exhausted, so that registering a service costs no more than its smaller side.
  */
 export function cycleThrough<Node>(node: Node, down: Neighbours<Node>, up: Neighbours<Node>): Node[] | undefined {
-  const sides = [wander(node, down), wander(node, up)]
+  const sides = [back(node, down), back(node, up)]
   for (;;) {
     for (const side of sides) {
       const { done, value } = side.next()
-      if (done === true) return undefined // everything reachable seen, and the node is not among it
-      if (value === node) return shortestBack(node, down)
+      if (done === true) return side === sides[0] ? value?.reverse() : value
     }
   }
 }
 
-function* wander<Node>(from: Node, next: Neighbours<Node>): Generator<Node, void> {
-  const seen = new Set<Node>([from])
-  const queue: Node[] = [from]
-  for (let i = 0; i < queue.length; i++) {
-    for (const neighbour of next(queue[i] as Node)) {
-      if (neighbour === from) yield neighbour
-      if (seen.has(neighbour)) continue
-      seen.add(neighbour)
-      queue.push(neighbour)
-      yield neighbour
-    }
-  }
-}
-
-function shortestBack<Node>(node: Node, down: Neighbours<Node>): Node[] {
+/** The shortest way back to a node, last step first; yields after each node that it has come to. */
+function* back<Node>(node: Node, next: Neighbours<Node>): Generator<undefined, Node[] | undefined, undefined> {
   const cameFrom = new Map<Node, Node>()
-  const queue: Node[] = [node]
-  for (let i = 0; i < queue.length; i++) {
-    const current = queue[i] as Node
-    for (const neighbour of down(current)) {
-      if (neighbour === node) {
-        const path = [node, current]
-        for (let at = current; at !== node; ) {
-          at = cameFrom.get(at) as Node
-          path.push(at)
-        }
-        if (current === node) return [node, node]
-        return path.reverse()
+  const queue = [node]
+  for (const at of queue) {
+    for (const to of next(at)) {
+      if (to === node) {
+        const way = [node]
+        for (let each = at; each !== node; each = cameFrom.get(each) as Node) way.push(each)
+        return [...way, node]
       }
-      if (cameFrom.has(neighbour)) continue
-      cameFrom.set(neighbour, current)
-      queue.push(neighbour)
+      if (cameFrom.has(to)) continue
+      cameFrom.set(to, at)
+      queue.push(to)
+      yield
     }
   }
-  return [node, node]
+  return undefined
 }
 
 /** The registered name most like a missing one, unless it differs by more than a third of the missing name's length. */

@@ -2,7 +2,7 @@
 // Plain data in, plain data out; nothing here knows what an option does.
 
 import { KeelsonError } from '../errors.js'
-import type { HealthCheckOptions, RestartOptions, ServiceOptions } from '../service.js'
+import type { HealthCheckOptions, LiveOptions, RestartOptions, ServiceOptions } from '../service.js'
 import {
   COUNT,
   check,
@@ -62,10 +62,8 @@ const HEALTH_CHECK: Readonly<Record<keyof HealthCheckOptions, Kind>> = {
   onUnhealthy: oneOf('restart', 'report'),
 }
 
-/** The options of a service, and what each may be. */
-export const SERVICE_FIELDS: Readonly<Record<keyof ServiceOptions, Kind>> = {
-  type: TEXT,
-  dependsOn: LIST,
+/** The options that may change while a service lives. */
+export const LIVE_FIELDS: Readonly<Record<keyof LiveOptions, Kind>> = {
   restart: OBJECT,
   healthCheck: OBJECT,
   startDelay: DELAY,
@@ -73,6 +71,13 @@ export const SERVICE_FIELDS: Readonly<Record<keyof ServiceOptions, Kind>> = {
   stopTimeout: TIMEOUT,
   abortGrace: DELAY,
   essential: FLAG,
+}
+
+/** The options of a service, and what each may be. */
+export const SERVICE_FIELDS: Readonly<Record<keyof ServiceOptions, Kind>> = {
+  type: TEXT,
+  dependsOn: LIST,
+  ...LIVE_FIELDS,
   autoStart: FLAG,
   remote: FLAG,
   classify: FUNCTION,
@@ -149,6 +154,15 @@ function checkShared(subject: string, { restart, healthCheck }: Defaults): void 
     throw new KeelsonError(
       'CONFIG_INVALID',
       `${subject}: restart.initialBackoff ${initialBackoff} is above restart.maxBackoff ${maxBackoff}; raise the latter`,
+    )
+}
+
+/** Options of checks have no effect on a service without one. */
+export function refuseIdle(subject: string, { healthCheck }: LiveOptions, checks: boolean): void {
+  if (healthCheck !== undefined && !checks)
+    throw new KeelsonError(
+      'CONFIG_INVALID',
+      `${subject}: healthCheck has no effect without a check; give the service one, or leave it out`,
     )
 }
 

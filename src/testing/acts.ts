@@ -5,7 +5,7 @@
 import type { StartContext, StopReason } from '../index.js'
 import type { Coverage, Input } from './coverage.js'
 import { faultsOf, thrown } from './mishaps.js'
-import type { HookName } from './observation.js'
+import type { HookName, Told } from './observation.js'
 import type { Act, Deed } from './scenario.js'
 import type { Flight, Stage } from './stage.js'
 
@@ -21,6 +21,8 @@ export interface Cue {
   /** Absent where there is none: disposers. */
   readonly signal?: (() => AbortSignal | undefined) | undefined
   readonly reason?: StopReason | undefined
+  /** Of `dispose`. */
+  readonly resource?: number | undefined
   /** The hook itself, if there is a real one. */
   readonly pass?: (() => unknown) | undefined
   /** Does what an act does on entry; gives the promises of its calls. */
@@ -47,7 +49,7 @@ export function perform(cue: Cue, act: Act = WELL): unknown {
   if (act !== WELL) {
     const { coverage } = stage
     if (coverage) meet(coverage, faultsOf(hook, act))
-    for (const inner of act.owns ?? []) context?.own(resource(cue, inner))
+    for (const inner of act.owns ?? []) hand(cue, inner)
     if (act.status !== undefined) context?.status(act.status)
     if (act.stalls) stage.stall(act.stalls)
     if (act.fails !== undefined) entry.failLater(act.fails)
@@ -68,12 +70,15 @@ function meet(coverage: Coverage, faults: readonly number[]): void {
   for (const fault of faults) coverage.fault(fault)
 }
 
-/** Something for `own()`: a function, or an object that is disposed of asynchronously. */
-function resource(cue: Cue, act: Act): (() => unknown) & AsyncDisposable {
-  const { stage, service, instance, epoch, call, muted } = cue
-  const dispose = (): unknown =>
-    perform({ stage, service, instance, epoch, call, muted, hook: 'dispose' }, stage.calm ? undefined : act)
-  return Object.assign(dispose, { [Symbol.asyncDispose]: async () => void (await dispose()) })
+/** Hands something to `own()`: a function that is an object with a disposal, too. */
+function hand(cue: Cue, act: Act): void {
+  const { stage, service, instance, epoch, call, muted, context } = cue
+  if (context === undefined) return
+  const resource = stage.number()
+  const its: Cue = { stage, service, instance, epoch, call, muted, resource, hook: 'dispose' }
+  const dispose = (): unknown => perform(its, stage.calm ? undefined : act)
+  if (!muted) stage.see({ kind: 'own', at: stage.clock.now(), service, epoch, instance, resource })
+  context.own(Object.assign(dispose, { [Symbol.asyncDispose]: async () => void (await dispose()) }))
 }
 
 /** One entry from its beginning to its end. */
@@ -85,26 +90,30 @@ class Entry {
   #flight: Flight | undefined
 
   constructor(cue: Cue, act: Act) {
-    const { stage, service, epoch, hook, instance, reason } = cue
+    const { stage, service, epoch, hook, instance, reason, resource } = cue
     this.#cue = cue
     this.#act = act
     this.#id = stage.number()
     this.#entered = stage.clock.now()
     if (cue.muted === true) return
-    const seen = { kind: 'enter', at: this.#entered, service, epoch, hook, id: this.#id, instance } as const
-    stage.see(reason === undefined ? seen : { ...seen, reason })
+    const seen: Told<'enter'> = { kind: 'enter', at: this.#entered, service, epoch, hook, id: this.#id, instance }
+    if (reason !== undefined) seen.reason = reason
+    if (resource !== undefined) seen.resource = resource
+    stage.see(seen)
   }
 
-  /** It settles, this very moment. */
-  leave(failed: boolean, error?: unknown): void {
-    const { stage, service, epoch, hook, muted, context } = this.#cue
+  /** It settles, this very moment, with this error or answer. */
+  leave(failed: boolean, value?: unknown): void {
+    const { stage, service, epoch, hook, muted } = this.#cue
     if (this.#flight) stage.hooks.delete(this.#flight)
     if (!muted) {
       stage.input(ENDS[hook][failed ? 1 : 0], service)
-      const seen = { kind: 'leave', at: stage.clock.now(), service, epoch, hook, id: this.#id, failed } as const
-      stage.see(failed ? { ...seen, error } : seen)
+      const seen: Told<'leave'> = { kind: 'leave', at: stage.clock.now(), service, epoch, hook, id: this.#id, failed }
+      if (failed) seen.error = value
+      else if (hook === 'check') seen.answer = value
+      stage.see(seen)
     }
-    if (this.#act.ownsLate && !stage.calm) context?.own(resource(this.#cue, WELL))
+    if (this.#act.ownsLate && !stage.calm) hand(this.#cue, WELL)
   }
 
   /** Ends as the act says: the value of the hook, or its error. */
@@ -117,8 +126,9 @@ class Entry {
       return Promise.reject(reason)
     }
     if (pass) return this.#through(pass)
-    this.leave(false)
-    return hook === 'check' ? says : undefined
+    const answer = hook === 'check' ? says : undefined
+    this.leave(false, answer)
+    return answer
   }
 
   /** In flight until its time is over, what it waits for has settled, it is aborted, or it is released. */
@@ -141,8 +151,9 @@ class Entry {
         }
       }
       const well = (): unknown => {
-        this.leave(false)
-        return hook === 'check' ? 'healthy' : undefined
+        const answer = hook === 'check' ? 'healthy' : undefined
+        this.leave(false, answer)
+        return answer
       }
       // Reading it makes one.
       const signal = heeds || hook === 'run' ? this.#cue.signal?.() : undefined
@@ -203,14 +214,14 @@ class Entry {
       throw error
     }
     if (!(result instanceof Promise)) {
-      this.leave(false)
+      this.leave(false, says ?? result)
       return says ?? result
     }
     this.#flight ??= { service, instance, epoch, hook, entered: this.#entered, release: () => {} }
     stage.hooks.add(this.#flight)
     return result.then(
       (value) => {
-        this.leave(false)
+        this.leave(false, says ?? value)
         return says ?? value
       },
       (error: unknown) => {

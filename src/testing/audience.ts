@@ -6,7 +6,7 @@ import type { EventType, Unsubscribe } from '../index.js'
 import type { Caller } from './caller.js'
 import { faultsOf, thrown } from './mishaps.js'
 import type { Act, ListenerPlan } from './scenario.js'
-import type { Stage } from './stage.js'
+import { Reading, type Stage } from './stage.js'
 
 const TYPES = {
   state: true,
@@ -20,25 +20,28 @@ const TYPES = {
   listenerError: true,
 } satisfies Record<EventType, true>
 
-/** Above so many services a reading is made of one turn in several, since each costs as much as there are services. */
+/** Above so many services not every turn is told, since its reading costs as much as there are services. */
 const MANY = 50
 
-/** Tells the stage every event, and once per turn what can be read then. */
+/** Tells the stage every event, and once per turn that delivers some, before them, that it is over. */
 export function observe(stage: Stage, services: number): void {
   const { app, clock } = stage
-  let last = app.snapshot().seq
-  let next = last + 1
   const stride = services > MANY ? services : 1
+  let next = 0
+  let isTold = false
+  const forget = (): void => {
+    isTold = false
+  }
   for (const type of Object.keys(TYPES) as EventType[]) {
     app.on(type, (event) => {
-      const at = clock.now()
-      if (event.seq > last && event.seq >= next) {
-        const snapshot = app.snapshot()
-        last = snapshot.seq
-        next = last + stride
-        if (!stage.stalled) stage.see({ kind: 'turn', at, snapshot })
+      if (!isTold && event.seq >= next) {
+        // What a turn delivers it delivers in one synchronous stretch.
+        isTold = true
+        void Promise.resolve().then(forget)
+        next = event.seq + stride
+        if (!stage.stalled) stage.see(new Reading(stage, 'turn'))
       }
-      stage.see({ kind: 'event', at, event })
+      stage.see({ kind: 'event', at: clock.now(), event })
     })
   }
 }

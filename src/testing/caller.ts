@@ -5,12 +5,12 @@
 import type { Service, StartOptions } from '../index.js'
 import { type Actor, cast, type Ensemble } from './actors.js'
 import { thrown } from './mishaps.js'
-import type { CallName, Observation } from './observation.js'
+import type { CallName, Told } from './observation.js'
 import type { Deed, Scenario, ServicePlan } from './scenario.js'
 import type { Stage } from './stage.js'
 
 type Call = Extract<Deed, { deed: 'call' }>
-type From = Extract<Observation, { kind: 'call' }>['from']
+type From = Told<'call'>['from']
 
 export class Caller {
   readonly #stage: Stage
@@ -67,17 +67,18 @@ export class Caller {
     if (deed.signal === 'aborted') controller?.abort(new Error('aborted before'))
     const id = stage.number()
     this.#met(deed)
-    stage.input(call, target ?? '')
-    const seen: {
-      -readonly [K in keyof Extract<Observation, { kind: 'call' }>]: Extract<Observation, { kind: 'call' }>[K]
-    } = { kind: 'call', at: stage.clock.now(), id, call, from }
+    stage.input(call, target)
+    const seen: Told<'call'> = { kind: 'call', at: stage.clock.now(), id, call, from }
     if (target !== undefined) seen.target = target
     if (timeout !== undefined) seen.timeout = timeout
     if (onFailure !== undefined) seen.onFailure = onFailure
     if (cascade !== undefined) seen.cascade = cascade
     if (controller) seen.signal = true
+    if (controller?.signal.aborted) seen.aborted = true
+    const instance = service && stage.instanceOf(service)
+    if (instance !== undefined) seen.instance = instance
     stage.see(seen)
-    if (deed.signal === 'aborted') stage.see({ kind: 'abort', at: seen.at, id, reason: controller?.signal.reason })
+    if (controller?.signal.aborted) stage.see({ kind: 'abort', at: seen.at, id, reason: controller.signal.reason })
     const open = { id, call, at: seen.at }
     stage.calls.set(id, { ...open, ...(target === undefined ? {} : { target }), ...(controller ? { controller } : {}) })
     const settled = (rejected: boolean, value: unknown): void => {
@@ -185,7 +186,7 @@ export class Caller {
     const call = [...stage.calls.values()].reverse().find(({ controller }) => controller?.signal.aborted === false)
     if (!call) return
     stage.met('aborted call')
-    if (call.target !== undefined) stage.input('abort', call.target)
+    stage.input('abort', call.target)
     const reason = new Error('aborted')
     stage.see({ kind: 'abort', at: stage.clock.now(), id: call.id, reason })
     call.controller?.abort(reason)

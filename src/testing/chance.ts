@@ -40,10 +40,12 @@ export class Chance implements Choices {
 
   /** One of the keys, by its weight. */
   weighted<T>(list: readonly (readonly [T, number])[]): T {
-    let left = this.float() * list.reduce((sum, [, weight]) => sum + weight, 0)
-    for (const [value, weight] of list) {
-      left -= weight
-      if (left < 0) return value
+    let sum = 0
+    for (const each of list) sum += each[1]
+    let left = this.float() * sum
+    for (const each of list) {
+      left -= each[1]
+      if (left < 0) return each[0]
     }
     return (list.at(-1) as readonly [T, number])[0]
   }

@@ -46,6 +46,15 @@ const STATES: readonly ServiceState[] = [
   'running',
   'connected',
 ]
+/**
+ * Cells that the rules rule out, to be met only by a mistake: while a start, a run or a stop of an older epoch is unsettled
+ * no new one begins (R32), and a start that settles late has not made the service active.
+ */
+const RULED_OUT: readonly (readonly [ServiceState, readonly Input[]])[] = [
+  ['starting', ['run ends', 'run fails', 'stop resolves', 'stop fails']],
+  ['running', ['start resolves', 'start fails', 'stop resolves', 'stop fails']],
+  ['connected', ['start resolves', 'start fails', 'stop resolves', 'stop fails']],
+]
 const STATE = new Map(STATES.map((state, index) => [state, index]))
 const INPUT = new Map(INPUTS.map((input, index) => [input, index]))
 
@@ -58,26 +67,14 @@ export interface CoverageCounts {
 export class Coverage {
   readonly #faults: number[] = FAULTS.map(() => 0)
   readonly #cells: number[] = Array.from({ length: STATES.length * INPUTS.length }, () => 0)
-  #states = new Map<string, number>()
-
-  /** A new run: every service is unknown. */
-  begin(): void {
-    this.#states = new Map()
-  }
 
   fault(number: number): void {
     this.#faults[number]! += 1
   }
 
-  moved(name: string, state: ServiceState): void {
-    this.#states.set(name, STATE.get(state) ?? 0)
-  }
-
-  /** `name` empty: every service. */
-  input(input: Input, name: string): void {
-    const column = INPUT.get(input) ?? 0
-    if (name !== '') this.#cells[(this.#states.get(name) ?? 0) * INPUTS.length + column]! += 1
-    else for (const state of this.#states.values()) this.#cells[state * INPUTS.length + column]! += 1
+  /** A service had an input in a state. */
+  input(input: Input, state: ServiceState): void {
+    this.#cells[(STATE.get(state) ?? 0) * INPUTS.length + (INPUT.get(input) ?? 0)]! += 1
   }
 
   add({ faults, cells }: CoverageCounts): void {
@@ -95,8 +92,18 @@ export class Coverage {
     return { list: FAULTS.filter((fault) => !missing.includes(fault)), of: FAULTS.length, missing }
   }
 
-  /** In how many of the cells (state × input) a service has been. */
-  get cells(): { readonly met: number; readonly of: number } {
-    return { met: this.#cells.filter((count) => count > 0).length, of: this.#cells.length }
+  /** In how many of the cells (state × input) that the rules allow a service has been, and in which it has not. */
+  get cells(): { readonly met: number; readonly of: number; readonly missing: readonly string[] } {
+    const missing: string[] = []
+    let of = 0
+    for (const [i, state] of STATES.entries()) {
+      const not = RULED_OUT.find(([ruled]) => ruled === state)?.[1] ?? []
+      for (const [k, input] of INPUTS.entries()) {
+        if (not.includes(input)) continue
+        of++
+        if (this.#cells[i * INPUTS.length + k] === 0) missing.push(`${state} × ${input}`)
+      }
+    }
+    return { met: of - missing.length, of, missing }
   }
 }

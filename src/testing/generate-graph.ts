@@ -2,7 +2,7 @@
 // Services are numbered in an order in which no edge goes forward, so there is no cycle; registration may shuffle them.
 
 import type { Condition, Dependency } from '../index.js'
-import { has, type Swarm } from './swarm.js'
+import { has, type Swarm, span } from './swarm.js'
 
 /** What one service depends on. */
 export type Edges = readonly (readonly Dependency[])[]
@@ -63,7 +63,7 @@ export function edge(swarm: Swarm, name: string): Dependency {
   const condition: Condition | undefined = has(swarm, 'conditions', 0.5)
     ? chance.among(['started', 'healthy', 'completed'] as const)
     : undefined
-  const timeout = has(swarm, 'edge-timeouts', 0.5) ? chance.between(10, 500) * scale : scale === 1 ? 2_000 : undefined
+  const timeout = has(swarm, 'edge-timeouts', 0.5) ? span(swarm, 10, 500) : scale === 1 ? 2_000 : undefined
   const optional = has(swarm, 'optional', 0.4)
   return {
     name,

@@ -4,7 +4,7 @@
 import { checks, verdicts } from './laws/checks.js'
 import { fixpoint, takenBack } from './laws/desires.js'
 import { blast, conditions, delays, loss, orderly } from './laws/edges.js'
-import { bounds, disposers, hooks, pairing } from './laws/epochs.js'
+import { bounds, disposers, hooks, pairing, waitedFor } from './laws/epochs.js'
 import { causes, delivery, fold, numbers } from './laws/events.js'
 import { calm, plans, rollUp } from './laws/liveness.js'
 import { abortion, codes, deadlines, outcomes, refusals, settlement } from './laws/operations.js'
@@ -19,7 +19,7 @@ export const LAWS: readonly Law[] = [
   ...[transitions, pairing, disposers, errors, cancellation],
   ...[fixpoint, calm, patience, holders, reasons, conditions, orderly, loss, blast, delays],
   ...[policies, backoffs, attempts, budget, endings, permits, due],
-  ...[checks, verdicts, rollUp, outcomes, takenBack, deadlines, refusals, bounds, settlement, abortion],
+  ...[checks, verdicts, rollUp, outcomes, takenBack, deadlines, refusals, bounds, waitedFor, settlement, abortion],
   ...[numbers, fold, delivery, causes, explanations],
   ...[hooks, plans, nothingLeft, removal, replacement, codes],
 ]

@@ -104,6 +104,11 @@ export type Observation =
   /** The final `stop()` has settled and everything is quiet. */
   | { readonly kind: 'end'; readonly at: number; readonly snapshot: Snapshot; readonly pendingTimers: number }
 
+/** One of its kinds, while it is being written. */
+export type Told<Kind extends Observation['kind']> = {
+  -readonly [Key in keyof Extract<Observation, { kind: Kind }>]: Extract<Observation, { kind: Kind }>[Key]
+}
+
 /** What a law can look at beside the observations. */
 export interface Scene {
   readonly app: Orchestrator
@@ -171,6 +176,8 @@ export interface SceneService {
 export interface Law {
   /** The rule, `R7`, and what of it is checked: `R7 what is desired up is up, or says what holds it`. */
   readonly title: string
+  /** The kinds of observations that it has to be told. Default: every kind. */
+  readonly hears?: readonly Observation['kind'][]
   /** Makes the checker of one simulation. */
   begin(scene: Scene): (seen: Observation) => string | undefined
 }

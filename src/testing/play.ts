@@ -12,7 +12,7 @@ import { sceneSettings } from './declared.js'
 import type { Law } from './observation.js'
 import { invariantLaws, type SimulatedApp, type SimulatedFactory, worldClock } from './own.js'
 import type { Choices, Deed, OrchestratorPlan, Scenario } from './scenario.js'
-import { type Meter, Stage, type Violation, type Watch } from './stage.js'
+import { type Meter, Reading, Stage, type Violation, type Watch } from './stage.js'
 import { VirtualClock } from './virtual-clock.js'
 
 /** What a run is given beside its scenario. */
@@ -50,7 +50,6 @@ export async function play(scenario: Scenario, options: PlayOptions): Promise<Pl
   const { choices, laws, coverage, watch, meter, own } = options
   const clock = new VirtualClock({ order: (count) => stage.choices.pick(count) })
   const stage: Stage = new Stage({ clock, choices, coverage, watch, meter })
-  coverage?.begin()
   const random = source(scenario)
   const { invariants, ...mine }: SimulatedApp = own?.({ clock: worldClock(stage), random }) ?? {}
   const run = new Run(stage, scenario, mine, random, [...laws, ...invariantLaws(invariants)])
@@ -134,7 +133,7 @@ class Run {
       stage.stalled = false
       // With a timer that is due, or late after a stall, more is about to happen without time passing.
       const { next = FOR_EVER } = stage.clock
-      if (next > stage.clock.now() && stage.dirty) stage.see(new Quiet(stage))
+      if (next > stage.clock.now() && stage.dirty) stage.see(new Reading(stage, 'quiet'))
       return stage.over || holds()
     })
   }
@@ -179,26 +178,6 @@ function isAtRest({ phase, state, health, blockedBy }: Snapshot['services'][numb
   if (phase === 'moving' || health === 'checking') return false
   if (phase !== 'pending' || state === 'auth_required') return true
   return state === 'waiting' && blockedBy?.some(({ kind }) => MOVES.includes(kind)) !== true
-}
-
-/** An observation whose reading is made when it is first asked for. */
-class Quiet {
-  readonly kind = 'quiet'
-  readonly at: number
-  readonly nextTimer: number | undefined
-  readonly #stage: Stage
-  #snapshot: Snapshot | undefined
-
-  constructor(stage: Stage) {
-    this.#stage = stage
-    this.at = stage.clock.now()
-    this.nextTimer = stage.clock.next
-  }
-
-  get snapshot(): Snapshot {
-    this.#snapshot ??= this.#stage.app.snapshot()
-    return this.#snapshot
-  }
 }
 
 /** The source of jitter. */

@@ -2,7 +2,7 @@
 // happens is told - to the digest, to the laws, to the coverage, to whoever watches. Decides nothing.
 // Owned by play.ts; actors and callers tell it what they do.
 
-import type { Orchestrator, Service, ServiceState } from '../index.js'
+import type { Orchestrator, Service, ServiceState, Snapshot } from '../index.js'
 import type { Coverage, Input } from './coverage.js'
 import { Digest } from './digest.js'
 import { type Fault, faultNumber } from './mishaps.js'
@@ -60,6 +60,11 @@ interface StageOptions {
   readonly meter?: Meter | undefined
 }
 
+const KINDS: readonly Observation['kind'][] = [
+  ...(['event', 'enter', 'own', 'leave', 'call', 'abort', 'settled', 'fail', 'stall'] as const),
+  ...(['turn', 'quiet', 'calm', 'steady', 'end'] as const),
+]
+
 /** The law that needs no observation. */
 export const UNCAUGHT = 'R44 nothing that goes wrong inside is thrown at the host'
 
@@ -90,13 +95,12 @@ export class Stage implements Scene {
   stalled = false
   /** How many calls hooks and listeners may still make: else a service that restarts itself never comes to an end. */
   reentries = 60
-  #laws: readonly Law[] = []
   readonly #watch: Watch | undefined
   readonly #meter: Meter | undefined
   readonly #digest = new Digest()
   readonly #known = new WeakMap<Service, SceneService>()
   readonly #instances = new Map<string, number>()
-  #checkers: readonly ((seen: Observation) => string | undefined)[] = []
+  #checkers = new Map<Observation['kind'], readonly Checker[]>()
   #app: Orchestrator | undefined
   #settings: SceneSettings | undefined
   #numbers = 0
@@ -138,8 +142,14 @@ export class Stage implements Scene {
   begin(app: Orchestrator, settings: SceneSettings, laws: readonly Law[]): void {
     this.#app = app
     this.#settings = settings
-    this.#laws = laws
-    this.#checkers = this.#laws.map((law) => law.begin(this))
+    const checkers = laws.map(
+      (law, index): Checker => ({ title: law.title, index, hears: law.hears, check: law.begin(this) }),
+    )
+    for (const kind of KINDS)
+      this.#checkers.set(
+        kind,
+        checkers.filter(({ hears }) => hears === undefined || hears.includes(kind)),
+      )
   }
 
   service(name: string): SceneService | undefined {
@@ -154,6 +164,11 @@ export class Stage implements Scene {
     const [made, scene] = service(instance)
     this.#known.set(made, scene)
     return made
+  }
+
+  /** Which object of its name a service is. */
+  instanceOf(service: Service): number | undefined {
+    return this.#known.get(service)?.instance
   }
 
   /** A number that nothing else in this run has. */
@@ -171,13 +186,8 @@ export class Stage implements Scene {
       this.#inInstant = 0
     } else if (++this.#inInstant > TOO_MUCH)
       return this.fault(new Error(`${TOO_MUCH} things happened in one millisecond`))
-    if (seen.kind === 'event' && seen.event.type === 'state') {
-      this.transitions++
-      this.coverage?.moved(seen.event.name, seen.event.newState)
-    }
-    const meter = this.#meter
-    if (meter && ++this.#seen % meter.every === 0) this.#measured(seen, meter)
-    else for (let i = 0; i < this.#checkers.length && !this.over; i++) this.#check(i, seen)
+    if (seen.kind === 'event' && seen.event.type === 'state') this.transitions++
+    this.#judge(seen)
     if (!this.over && this.#watch?.(seen, this) === 'stop') this.#end(true)
   }
 
@@ -187,7 +197,7 @@ export class Stage implements Scene {
     this.contexts.clear()
     this.hooks.clear()
     this.calls.clear()
-    this.#checkers = []
+    this.#checkers.clear()
   }
 
   /** Something was thrown at the host that nobody is there to catch: no law is needed to see that this is wrong. */
@@ -198,9 +208,12 @@ export class Stage implements Scene {
     this.#end(false)
   }
 
-  /** Tells that an input met a service. */
-  input(input: Input, name: string): void {
-    this.coverage?.input(input, name)
+  /** Tells that an input met a service; without a name, every one. */
+  input(input: Input, name = ''): void {
+    const { coverage } = this
+    if (coverage === undefined || this.over) return
+    if (name !== '') coverage.input(input, this.#stateOf(name))
+    else for (const { name: each } of this.app.registry) coverage.input(input, this.#stateOf(each))
   }
 
   /** Tells that a fault has been done. */
@@ -229,9 +242,10 @@ export class Stage implements Scene {
     this.see({ kind: 'stall', at: this.clock.now(), ms })
   }
 
-  /** The state that a service is in, as the events say. */
-  stateOf(name: string): ServiceState {
-    return this.app.getServiceStatus(name).state
+  #stateOf(name: string): ServiceState {
+    const service = this.app.registry.get(name)
+    if (service === undefined) return 'unknown'
+    return this.#known.get(service)?.kind === 'foreign' ? this.app.getServiceStatus(name).state : service.state
   }
 
   #pick(choices: Choices, n: number): number {
@@ -244,30 +258,65 @@ export class Stage implements Scene {
     }
   }
 
-  #check(index: number, seen: Observation): void {
+  /** Tells the laws that hear this kind, until one of them says that something is wrong. */
+  #judge(seen: Observation): void {
+    const checkers = this.#checkers.get(seen.kind)
+    if (checkers === undefined) return
+    const meter = this.#meter
+    const isMeasured = meter !== undefined && ++this.#seen % meter.every === 0
+    let i = 0
     let message: string | undefined
     try {
-      message = this.#checkers[index]?.(seen)
+      if (isMeasured)
+        for (; i < checkers.length && message === undefined; i++) message = measured(checkers[i]!, seen, meter)
+      else for (; i < checkers.length && message === undefined; i++) message = checkers[i]!.check(seen)
+      i--
     } catch (error) {
       message = `the law itself threw: ${error instanceof Error ? error.stack : String(error)}`
     }
     if (message === undefined) return
-    this.violation = { law: this.#laws[index]?.title ?? '', message, at: seen.at }
+    this.violation = { law: checkers[i]!.title, message, at: seen.at }
     this.#end(false)
-  }
-
-  #measured(seen: Observation, { now, spent }: Meter): void {
-    let last = now()
-    for (let i = 0; i < this.#checkers.length && !this.over; i++) {
-      this.#check(i, seen)
-      const next = now()
-      spent[i] = (spent[i] ?? 0) + next - last
-      last = next
-    }
   }
 
   #end(cut: boolean): void {
     this.over = true
     this.cut = cut
   }
+}
+
+/** An observation whose snapshot is made when it is first asked for: to be asked for at once, or not at all. */
+export class Reading<Kind extends 'turn' | 'quiet'> {
+  readonly kind: Kind
+  readonly at: number
+  readonly nextTimer: number | undefined
+  readonly #stage: Stage
+  #snapshot: Snapshot | undefined
+
+  constructor(stage: Stage, kind: Kind) {
+    this.#stage = stage
+    this.kind = kind
+    this.at = stage.clock.now()
+    this.nextTimer = stage.clock.next
+  }
+
+  get snapshot(): Snapshot {
+    this.#snapshot ??= this.#stage.app.snapshot()
+    return this.#snapshot
+  }
+}
+
+interface Checker {
+  readonly title: string
+  /** The place of its law. */
+  readonly index: number
+  readonly hears: Law['hears']
+  readonly check: (seen: Observation) => string | undefined
+}
+
+function measured({ check, index }: Checker, seen: Observation, { now, spent }: Meter): string | undefined {
+  const began = now()
+  const message = check(seen)
+  spent[index] = (spent[index] ?? 0) + now() - began
+  return message
 }

@@ -11,7 +11,7 @@ const libraries: Record<string, string[]> = {
   deploy: ['zod'],
   observe: ['pino', '@opentelemetry/api'],
 }
-const core = ['eventemitter3', 'p-limit']
+const core = ['p-limit']
 
 const room = (path: string): string | undefined => rooms.find((name) => path.startsWith(`src/${name}/`))
 

@@ -83,7 +83,7 @@ describe('what is given out', () => {
     const write = (message: string, fields?: object) => lines.push([message, fields])
     const logger = { debug: write, info: write, warn: write, error: write }
     const a = defineService('a', {
-      start: ({ log }) => log.info('up', { port: 1 }),
+      start: ({ log }) => log.info('up', { port: 1, service: 'of the hook' }),
       stop: ({ log }) => log.debug('down'),
     })
     const { app, clock } = world({ logger, services: [a] })
@@ -95,6 +95,20 @@ describe('what is given out', () => {
       ['up', { service: 'a', epoch: 1, port: 1 }],
       ['down', { service: 'a', epoch: 1 }],
     ])
+  })
+
+  it('R2 a logger that takes the fields first, as pino does, is given them so', async () => {
+    const lines: unknown[] = []
+    const write = (...given: unknown[]) => lines.push(given)
+    const logger = { debug: write, info: write, warn: write, error: write, bindings: () => ({}) }
+    const { app, clock } = world({ logger, services: [defineService('a', { start: ({ log }) => log.info('up') })] })
+    app.on('state', () => {
+      throw new Error('no')
+    })
+    settled(app.start())
+    await clock.settle()
+    expect(lines[0]).toEqual([{ service: 'a', epoch: 1 }, 'up'])
+    expect(lines[1]).toEqual([{ error: new Error('no') }, "a listener of 'state' events threw no"])
   })
 
   it('R8 a plan of one service names what it requires, or what goes down with it, and is empty once it is done', async () => {

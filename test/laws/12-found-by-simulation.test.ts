@@ -202,3 +202,49 @@ it('R7 R49 a service whose predecessor cannot be put back any more goes on by it
   await clock.advance(200)
   expect(next.state).toBe('running')
 })
+
+it('R29 a report tells the waits of its own start, not those of an earlier one', async () => {
+  const { app, clock } = world({
+    services: [service('db', { start: { takes: 50 } }), service('api', { dependsOn: ['db'] })],
+  })
+  settled(app.start())
+  await clock.advance(50)
+  settled(app.stopService('api'))
+  await clock.settle()
+  const start = settled(app.startService('api'))
+  await clock.settle()
+  expect(start.value?.services).toMatchObject([{ name: 'api', outcome: 'started', waitedFor: [] }])
+})
+
+it.each(['its own turn', 'the turn of the stop'])(
+  'R8 a start is cancelled by a later stop of what it needs, also if that crashed, in %s',
+  async (turn) => {
+    const b = service('b', { stop: { takes: 20 } })
+    const { app, clock } = world({ services: [b, service('a', { dependsOn: ['b'], stop: { takes: 50 } })] })
+    settled(app.start())
+    await clock.settle()
+    settled(app.stopService('a'))
+    await clock.advance(1)
+    const start = settled(app.startService('a'))
+    await clock.advance(1)
+    b.crash()
+    if (turn === 'its own turn') await clock.advance(1)
+    const stop = settled(app.stopService('b'))
+    await clock.advance(100)
+    expect([start.status, stop.status]).toEqual(['rejected', 'fulfilled'])
+    expect(start.error).toMatchObject({ code: 'CANCELLED' })
+  },
+)
+
+it('R8 a start is cancelled by a later stop of what something between them needs, which is up', async () => {
+  const a = service('a', { dependsOn: ['m'], start: { takes: 50 } })
+  const { app, clock } = world({ services: [service('b'), service('m', { dependsOn: ['b'] }), a] })
+  settled(app.startService('m'))
+  await clock.settle()
+  const start = settled(app.startService('a'))
+  await clock.advance(10)
+  const stop = settled(app.stopService('b'))
+  await clock.advance(100)
+  expect([start.status, stop.status]).toEqual(['rejected', 'fulfilled'])
+  expect(start.error).toMatchObject({ code: 'CANCELLED' })
+})

@@ -1,11 +1,11 @@
 /**
- * `npm run exhaustive`: explores every way that small systems can go, on all cores, and checks every law on every path.
+ * Explores every way that small systems can go, on all cores, and checks every law on every path.
  *
- *     npm run exhaustive                                 the whole plan of test/support/exhaustive-plan.ts
- *     npm run exhaustive -- --services 3 --depth 4       only systems of up to so many services, so deep
- *     npm run exhaustive -- --minutes 15                 begins no scope after that; says what is left
- *     npm run exhaustive -- --workers 1
- *     npm run exhaustive -- --scope '{"graph":…}' --path 0.3.1      tells one path of one scope, line by line
+ *     node --import tsx test/sim/exhaustive.ts      the whole plan of test/support/exhaustive-plan.ts
+ *       --services 3 --depth 4                      only systems of up to so many services, at most so deep
+ *       --minutes 15                                begins no scope after that; says what is left
+ *       --workers 1                                 default: one for each core
+ *       --scope '{"graph":…}' --path 'start | …'    tells one path of one scope, line by line
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -41,7 +41,7 @@ interface Sum {
 
 if (values.scope === undefined) process.exitCode = (await explore()) ? 1 : 0
 else {
-  const path = (values.path ?? '').split('.').filter(Boolean).map(Number)
+  const path = (values.path ?? '').split(' | ').filter(Boolean)
   for (const seen of await replay(JSON.parse(values.scope) as Scope, path, LAWS)) console.log(lineOf(seen))
 }
 
@@ -50,9 +50,8 @@ async function explore(): Promise<boolean> {
   const began = performance.now()
   const until = began + Number(values.minutes ?? Number.POSITIVE_INFINITY) * 60_000
   const rows = BIG.filter(({ size }) => size <= Number(values.services ?? size))
-  const depth = values.depth === undefined ? {} : { depth: Number(values.depth) }
   const sums = rows.map((each): Sum => {
-    const row = { ...each, ...depth }
+    const row = { ...each, depth: Math.min(each.depth, Number(values.depth ?? each.depth)) }
     return { row, of: scopesOf(row).length, scopes: 0, states: 0, paths: 0, transitions: 0 }
   })
   const tasks = sums.flatMap((sum) => scopesOf(sum.row).map((scope) => ({ scope, sum })))
@@ -94,14 +93,16 @@ function tell({ row, of, scopes, states, paths, transitions }: Sum, began: numbe
   const { size, kinds, intents, depth } = row
   console.log(
     `${size} services, edges ${kinds.join('') || 'none'}, ${intents} intents, depth ${depth}: ` +
-      `${scopes} of ${of} scopes (${of / 2} graphs, from rest and up), ${states} states, ${paths} paths, ` +
+      `${scopes} of ${of} scripts (${of / 2} graphs, from rest and up), ${states} states, ${paths} paths, ` +
       `${transitions} transitions, after ${((performance.now() - began) / 1_000).toFixed(0)} s`,
   )
 }
 
-function show({ law, message, scope, path, words }: Violation): void {
-  console.log(`${law}\n  ${message}\n  decided: ${words.join(' | ')}`)
-  console.log(`  again: npm run exhaustive -- --scope '${JSON.stringify(scope)}' --path ${path.join('.')}`)
+function show({ law, message, scope, path }: Violation): void {
+  console.log(`${law}\n  ${message}`)
+  console.log(
+    `  again: node --import tsx test/sim/exhaustive.ts --scope '${JSON.stringify(scope)}' --path '${path.join(' | ')}'`,
+  )
 }
 
 /** One worker: gets scope after scope, until there is none. */
@@ -111,7 +112,8 @@ function work(
   take: (sum: Sum, found: Found) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(file)
+    // Runs are short: what they leave behind is best swept away young.
+    const worker = new Worker(file, { resourceLimits: { maxYoungGenerationSizeMb: 96, maxOldGenerationSizeMb: 2_048 } })
     let task = deal()
     const next = (): void => {
       if (task === undefined) void worker.terminate().then(() => resolve())

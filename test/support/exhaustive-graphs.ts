@@ -34,6 +34,9 @@ const SPECS: Readonly<Record<Kind, Omit<Dependency, 'name'>>> = {
   t: { condition: 'started' },
 }
 
+/** Bound of a wait: over sooner than a start that hangs, so that both can be seen. */
+const PATIENCE = 20_021
+
 /** All graphs of `size` services with edges of these kinds. */
 export function graphs(size: number, kinds: readonly Kind[]): Graph[] {
   const pairs = (size * (size - 1)) / 2
@@ -54,7 +57,7 @@ export function dependencies({ size, edges }: Graph): Dependency[][] {
   return NAMES.slice(0, size).map((_, i) =>
     NAMES.slice(0, size).flatMap((name, j) => {
       const kind = i < j ? edges[index(size, i, j)] : '.'
-      return kind === '.' ? [] : [{ name, ...SPECS[kind as Kind] }]
+      return kind === '.' ? [] : [{ name, timeout: PATIENCE, ...SPECS[kind as Kind] }]
     }),
   )
 }

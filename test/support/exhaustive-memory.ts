@@ -1,13 +1,12 @@
 /**
  * What an explorer has to know of a run to tell its states apart: all that what happens next can depend on.
  *
- * Two states are one if they agree in the state, health, attempt, backoff and blockers of every service, in what `start`
- * and `stop` would do, in the hooks in flight and how they will end, and in what cannot be read but follows from what was
- * asked for: the desire for each service and its failures since, and of each open call what it met - what was wanted
- * already, which a start leaves alone, and what was up, which a stop answers for. Not told apart are the time of day,
+ * Two states are one if they agree in the state, health, attempt, blockers and age of every service, in the
+ * hooks in flight and their age, in when the next timer is due, and in what cannot be read but follows from what was asked for: the desire for each service and its failures since, and of each open call its age and what it met - what was
+ * wanted already, which a start leaves alone, and what was up, which a stop answers for. Not told apart are the time of day,
  * the numbers of epochs, errors and old reasons, and services that the graph itself does not tell apart.
  */
-import { isKeelsonError, type Snapshot } from '../../src/index.js'
+import { isKeelsonError, type ServiceStatus, type Snapshot } from '../../src/index.js'
 import type { Observation } from '../../src/testing/observation.js'
 import type { Stage } from '../../src/testing/stage.js'
 import { automorphisms, dependencies, type Graph, NAMES } from './exhaustive-graphs.js'
@@ -15,55 +14,84 @@ import { automorphisms, dependencies, type Graph, NAMES } from './exhaustive-gra
 /** Reasons of a stop that tell more than the desire does once it is over. */
 const LASTING: readonly string[] = ['completed', 'rollback', 'cancelled']
 
+/** What a call met. */
 interface Meeting {
   readonly call?: string
   readonly intent: number
   /** What nobody wanted before. */
   readonly fresh: readonly string[]
-  readonly text: string
+  /** What was up, and how. */
+  readonly up: readonly (readonly [name: string, state: string])[]
+  /** What it takes back if it is refused. */
+  readonly before: readonly (readonly [name: string, known: Known])[]
+  readonly all: string
+}
+
+/** What is known of a service. */
+interface Known {
+  desire: string
+  /** Which intent asked for that, and when. */
+  asked: number
+  askedAt: number
+  /** Since the last time that something cleared them. */
+  failures: number
+  /** It was asked for while it was stopping. */
+  remembered: boolean
+}
+
+const REFUSALS: readonly string[] = ['CLOSED', 'SERVICE_NOT_FOUND', 'SERVICE_IN_USE', 'SERVICE_DUPLICATE']
+
+/** A hook in flight. */
+interface Flight {
+  readonly service: string
+  readonly hook: string
+  readonly instance: number
+  readonly epoch: number
+  readonly at: number
 }
 
 export class Memory {
-  /** How each hook in flight will end. */
-  readonly #endings = new Map<string, number>()
-  /** What was asked for last, of each service and of all. */
-  readonly #desires = new Map<string, string>()
-  /** Which intent that was. */
-  readonly #asked = new Map<string, number>()
-  #intents = 0
-  /** What the next call meets. */
-  #met: Meeting = { intent: 0, fresh: [], text: '' }
-  /** What each open call has met. */
-  readonly #meetings = new Map<number, Meeting>()
-  readonly #failures = new Map<string, number>()
+  readonly #known = new Map<string, Known>()
   readonly #required: ReadonlyMap<string, readonly string[]>
   readonly #symmetries: readonly ReadonlyMap<string, string>[]
+  /** What each open call has met. */
+  readonly #meetings = new Map<number, Meeting>()
+  /** What the next call meets. */
+  #met: Meeting = { intent: 0, fresh: [], up: [], before: [], all: '' }
+  #intents = 0
+  #all = ''
+  /** The object of each name that was brought last, if it is not the first. */
+  readonly #latest = new Map<string, number>()
 
   constructor(graph: Graph, isUp: boolean) {
     const edges = dependencies(graph)
     const required = edges.map((deps) => deps.flatMap(({ name, optional }) => (optional ? [] : [name])))
     this.#required = new Map(required.map((names, i) => [NAMES[i] as string, names]))
     this.#symmetries = automorphisms(graph)
-    if (isUp) for (const name of ['all', ...this.#required.keys()]) this.#desires.set(name, 'up')
+    if (isUp) this.#all = 'up'
+    const desire = isUp ? 'up' : ''
+    for (const name of this.#required.keys())
+      this.#known.set(name, { desire, asked: 0, askedAt: 0, failures: 0, remembered: false })
   }
 
-  /** An intent, in words. */
-  intend(words: string, { services }: Snapshot): void {
+  /** An intent, in words, and what it meets. */
+  intend(words: string, { services }: Snapshot, now: number): void {
     const [verb = '', name] = words.split(' ')
-    if (verb === 'wait' || verb === 'crash' || verb === 'abort') return
+    if (!INTENTS.includes(verb)) return
     const desire = verb === 'start' || verb === 'restart' ? 'up' : name === undefined ? 'shut' : verb
-    if (name === undefined) this.#desires.set('all', desire)
+    const all = this.#all
+    if (name === undefined) this.#all = desire
     const names = name === undefined ? [...this.#required.keys()] : desire === 'up' ? [...this.#closure(name)] : [name]
-    const fresh = names.filter((each) => desire === 'up' && this.#desires.get(each) !== 'up')
-    const up = services.flatMap(({ name: each, phase, state }) =>
-      phase === 'active' || phase === 'moving' ? [`${each}:${state}`] : [],
-    )
-    const intent = ++this.#intents
-    this.#met = { intent, fresh, text: (desire === 'up' ? fresh : up).join() }
+    const fresh = names.filter((each) => desire === 'up' && this.#known.get(each)?.desire !== 'up')
+    const up = desire === 'up' ? [] : services.filter(isUp).map(({ name: each, state }) => [each, state] as const)
+    const asked = ++this.#intents
+    const before = names.map((each) => [each, this.#known.get(each) as Known] as const)
+    this.#met = { intent: asked, fresh, up, before, all }
+    const stopping = services.flatMap((status) => (status.state === 'stopping' ? [status.name] : []))
     for (const each of names) {
-      this.#failures.delete(each)
-      this.#desires.set(each, desire)
-      this.#asked.set(each, intent)
+      const isStopping = stopping.includes(each)
+      const failures = isStopping && desire !== 'up' ? (this.#known.get(each)?.failures ?? 0) : 0
+      this.#known.set(each, { desire, asked, askedAt: now, failures, remembered: isStopping && desire === 'up' })
     }
   }
 
@@ -73,59 +101,84 @@ export class Memory {
     return found
   }
 
-  see(seen: Observation, ending: number): void {
-    if (seen.kind === 'enter') this.#endings.set(`${seen.service} ${seen.instance} ${seen.epoch} ${seen.hook}`, ending)
-    if (seen.kind === 'call') this.#meetings.set(seen.id, { ...this.#met, call: seen.call })
+  see(seen: Observation): void {
+    if (seen.kind === 'call') {
+      const { id, call, target, instance } = seen
+      this.#meetings.set(id, { ...this.#met, call })
+      if (target !== undefined && instance !== undefined) this.#latest.set(target, instance)
+    }
     if (seen.kind === 'settled') this.#settled(seen)
     if (seen.kind !== 'event' || seen.event.type !== 'state') return
-    const { name, newState, reason } = seen.event
+    const { name, reason, newState } = seen.event
+    const known = this.#known.get(name)
+    if (known === undefined) return
+    known.remembered = false
     if (newState !== 'stopping') return
-    if (reason === 'failed') this.#failures.set(name, (this.#failures.get(name) ?? 0) + 1)
-    else if (reason !== 'dependency') this.#failures.delete(name)
+    if (reason === 'failed') known.failures += 1
+    else if (reason !== 'dependency') known.failures = 0
   }
 
   /** A start of all that failed, and one that was aborted, has taken back what it alone wanted (R29, R34). */
   #settled({ id, rejected, value }: Extract<Observation, { kind: 'settled' }>): void {
-    const { intent, fresh, call } = this.#meetings.get(id) as Meeting
+    const { intent, fresh, call, before, all } = this.#meetings.get(id) as Meeting
     this.#meetings.delete(id)
     const code = isKeelsonError(value) ? value.code : 'aborted'
+    if (rejected && REFUSALS.includes(code)) {
+      for (const [name, known] of before) if (this.#known.get(name)?.asked === intent) this.#known.set(name, known)
+      if (intent === this.#intents) this.#all = all
+      return
+    }
     if (!rejected || !(code === 'aborted' || (code === 'START_INCOMPLETE' && call === 'start'))) return
-    for (const name of fresh) if (this.#asked.get(name) === intent) this.#desires.set(name, 'taken back')
+    for (const name of fresh) {
+      const known = this.#known.get(name)
+      if (known?.asked === intent) known.desire = 'taken back'
+    }
   }
 
   /** The state of a run, as text. */
-  state({ app, clock, hooks, calls }: Stage, waits: boolean): string {
-    const wall = clock.wall()
-    const lines = app.snapshot().services.map((service) => {
-      const { name, state, health, stopReason = '', attempt = '', nextRetryAt, blockedBy = [] } = service
-      const why = state === 'stopping' || LASTING.includes(stopReason) ? stopReason : ''
-      const due = nextRetryAt === undefined ? '' : Math.max(0, nextRetryAt - wall)
-      const blocked = blockedBy.map((cause) => `${cause.kind}:${cause.name}`)
-      const [desire, failures] = [this.#desires.get(name), this.#failures.get(name)]
-      return `${name} ${state} ${health} ${why} ${attempt} ${due} ${blocked.join()} ${desire} ${failures}`
-    })
-    for (const { service, instance, epoch, hook } of hooks)
-      lines.push(`${service} ${hook} ${this.#endings.get(`${service} ${instance} ${epoch} ${hook}`)}`)
-    const open = new Set<string>()
-    for (const { id, call, target, controller } of calls.values())
-      open.add(`${call} ${target} ${controller?.signal.aborted} ${this.#meetings.get(id)?.text}`)
-    for (const operation of ['start', 'stop'] as const)
-      for (const { name } of app.plan(operation).steps) lines.push(`${operation}s ${name}`)
-    lines.push(...open, `${waits} ${this.#desires.get('all')}`)
-    let least = ''
+  state(stage: Stage, { services }: Snapshot, flights: Iterable<Flight>): string {
+    const { clock, calls } = stage
+    const [now, wall] = [clock.now(), clock.wall()]
+    let least: string | undefined
     for (const symmetry of this.#symmetries) {
-      const text = lines
-        .map((line) => rename(line, symmetry))
-        .sort()
-        .join('\n')
-      if (least === '' || text < least) least = text
+      const as = (name: string): string => symmetry.get(name) ?? name
+      const list = (names: readonly string[]): string => names.map(as).sort().join('')
+      const lines = services.map((service) => `${as(service.name)}${this.#service(service, now, wall, as)}`)
+      for (const { service, instance, hook, epoch, at } of flights) {
+        const isOld = services.some((status) => status.name === service && status.epoch !== epoch)
+        const isGone = instance !== (stage.service(service)?.instance ?? this.#latest.get(service) ?? 1)
+        lines.push(`${as(service)}.${hook}${isGone ? '?' : isOld ? '!' : ''}${now - at}`)
+      }
+      const open = new Set<string>()
+      for (const { id, call, target = '', controller, at } of calls.values()) {
+        const { intent, fresh = [], up = [] } = this.#meetings.get(id) ?? {}
+        const own = fresh.filter((name) => this.#known.get(name)?.asked === intent)
+        const met = `${list(fresh)} ${list(own)} ${up.map(([name, state]) => as(name) + state).sort()}`
+        // Equal ones are one, as long as none of them can be aborted alone.
+        open.add(
+          `${controller ? open.size : ''} ${call} ${as(target)} ${controller?.signal.aborted} ${met} ${now - at}`,
+        )
+      }
+      lines.push(...open)
+      const text = lines.sort().join('\n')
+      if (least === undefined || text < least) least = text
     }
-    return least
+    return `${this.#all} ${clock.next === undefined ? '' : clock.next - now}\n${least}`
+  }
+
+  #service(status: ServiceStatus, now: number, wall: number, as: (name: string) => string): string {
+    const { name, phase, state, health, stopReason = '', attempt = '', nextRetryAt, blockedBy = [], since } = status
+    const { desire, failures, askedAt, remembered } = this.#known.get(name) as Known
+    const why = state === 'stopping' || LASTING.includes(stopReason) ? stopReason : ''
+    const blocked = blockedBy.map((cause) => `${cause.kind}:${as(cause.name)}`).sort()
+    // When what is under way ends: a backoff, a hook, a wait that begins anew with each start.
+    const due = nextRetryAt === undefined ? '' : Math.max(0, nextRetryAt - wall)
+    const isAging = phase === 'moving' || state === 'waiting' || (phase === 'active' && failures > 0)
+    const age = isAging ? Math.min(wall - since, state === 'waiting' ? now - askedAt : wall - since) : ''
+    return ` ${state} ${health} ${why} ${attempt} ${due} ${age} ${blocked} ${desire} ${failures} ${remembered}`
   }
 }
 
-/** A line with other names; lists in it are in order again. */
-function rename(line: string, names: ReadonlyMap<string, string>): string {
-  const renamed = names.size === 0 ? line : line.replace(/\b[a-d]\b/g, (name) => names.get(name) ?? name)
-  return renamed.includes(',') ? renamed.replace(/\S*,\S*/g, (list) => list.split(',').sort().join()) : renamed
-}
+const INTENTS: readonly string[] = ['start', 'stop', 'restart', 'replace', 'remove', 'register']
+
+const isUp = ({ phase }: ServiceStatus): boolean => phase === 'active' || phase === 'moving'

@@ -19,7 +19,8 @@ export interface Called {
   settled: Seen<'settled'> | undefined
 }
 
-const KINDS: Readonly<Record<Seen<'call'>['call'], string>> = {
+/** Which kind of operation a call becomes. */
+export const KINDS: Readonly<Record<Seen<'call'>['call'], string>> = {
   start: 'start',
   startService: 'start',
   restartService: 'restart',

@@ -3,10 +3,10 @@
 
 import type { ServiceStatus } from '../../index.js'
 import type { Law } from '../observation.js'
-import { chronicleOf } from './chronicle.js'
+import { type Chronicle, chronicleOf } from './chronicle.js'
 import { ending } from './graph.js'
 import { phaseOf } from './known.js'
-import { desiresOf } from './model.js'
+import { desiresOf, policyOf } from './model.js'
 
 /** Looked at when all is quiet. Granted: what the model cannot tell, and a service that may have completed. */
 export const fixpoint: Law = {
@@ -48,23 +48,33 @@ export const fixpoint: Law = {
   },
 }
 
+/** Whether an operation under way may be taking back what it wants. */
+function mayRollBack({ operations }: Chronicle): boolean {
+  for (const call of operations.values()) if (call.abortedAt >= 0 || policyOf(call) !== 'keep') return true
+  return false
+}
+
 /** Granted: whatever the model cannot tell. */
 export const takenBack: Law = {
   title: 'R29 a rollback takes back what its call alone wanted, all of it and nothing else',
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const desires = desiresOf(scene)
-    /** About to stop when it was last quiet: what is asked of them since is remembered, and their end stands (R13). */
-    let leaving = new Set<string>()
+    /** About to stop, as was read when somebody called, or at a cut: whatever is asked of them now, their end stands (R13). */
+    const leaving = new Set<string>()
+    const look = (services: readonly ServiceStatus[]): void => {
+      for (const status of services) if (ending(status)) leaving.add(status.name)
+    }
     return (seen) => {
       desires.see(seen)
-      if (chronicle.cut !== undefined) leaving = new Set(chronicle.cut.services.filter(ending).map(({ name }) => name))
+      if (seen.kind === 'call' && mayRollBack(chronicle)) look(scene.app.snapshot().services)
+      if (chronicle.cut !== undefined) look(chronicle.cut.services)
       if (seen.kind !== 'event') return undefined
       const { event } = seen
       if (event.type === 'state') {
         const { name, newState, reason, seq } = event
-        const undone = newState === 'stopping' && (reason === 'rollback' || reason === 'cancelled')
-        return undone && !leaving.has(name) && desires.desired(name) === true
+        if (newState !== 'stopping' || leaving.delete(name)) return undefined
+        return (reason === 'rollback' || reason === 'cancelled') && desires.desired(name) === true
           ? `${name} is stopped for ${reason} (#${seq}) although it is still wanted`
           : undefined
       }

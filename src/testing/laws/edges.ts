@@ -81,6 +81,8 @@ export const orderly: Law = {
         return undefined
       for (const { name } of dependents) {
         const status = read(scene, name)
+        // One whose wait has ended in `warn` while this one stops has nothing to lose.
+        if (known.state === 'stopping' && (chronicle.services.get(name)?.startSeq ?? 0) > known.lostSeq) continue
         if (status?.phase === 'active' || status?.phase === 'moving')
           return `onStop of ${seen.service} (epoch ${seen.epoch}, ${seen.reason}) was entered while ${name} is ${status.state} (epoch ${status.epoch})`
       }

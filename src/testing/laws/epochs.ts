@@ -116,6 +116,29 @@ function abandonedEarly(chronicle: Chronicle, { hook, life }: Hooked): string | 
     : undefined
 }
 
+/** Granted: a stop in the last tenth of an operation's time (R31), and services whose hooks take what others leave. */
+export const waitedFor: Law = {
+  title: 'R32 onStop and the disposers are waited for until stopTimeout is over',
+  begin: (scene) => {
+    const chronicle = chronicleOf(scene)
+    return (seen) => {
+      chronicle.see(seen)
+      if (seen.kind !== 'event' || seen.event.type !== 'state' || seen.event.oldState !== 'stopping') return undefined
+      const { name, epoch } = seen.event
+      const life = chronicle.lives.get(name)
+      const known = chronicle.services.get(name)
+      const declared = scene.service(name)
+      if (life?.epoch !== epoch || life.instance !== declared?.instance) return undefined
+      if (known === undefined || chronicle.hurried) return undefined
+      const by = known.priorSinceLeast + declared.stopTimeout
+      for (const { hook } of life.open)
+        if (hook === 'stop' && chronicle.now < by - 1)
+          return `${who(life)} is ${known.state} at ${chronicle.now} while onStop is in flight, which had until ${by}`
+      return undefined
+    }
+  },
+}
+
 /** Granted: as long again as the host was blocked meanwhile, and the millisecond to which deadlines are kept. */
 export const bounds: Law = {
   title: 'R32 starting and stopping are bounded',

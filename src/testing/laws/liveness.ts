@@ -3,13 +3,14 @@
 
 import type { HealthStatus, Plan, ServiceStatus } from '../../index.js'
 import type { Law, Scene } from '../observation.js'
+import { KINDS } from './calls.js'
 import { type Chronicle, chronicleOf } from './chronicle.js'
 import { ending, Graph, satisfied } from './graph.js'
 import { desiresOf } from './model.js'
 
 /**
  * Granted: who needs what nobody provides - a missing name, a job that does not run again, one that gave up - and who
- * needs one of those.
+ * needs one of those; a start that waits for a service that is up to be well.
  */
 export const calm: Law = {
   title: 'R7 once faults stop, every satisfiable wanted service comes up and every waiter settles',
@@ -21,7 +22,7 @@ export const calm: Law = {
       desires.see(seen)
       if (seen.kind !== 'steady') return undefined
       const { services } = seen.snapshot
-      if (seen.exhausted) {
+      if (seen.exhausted && !waitsForHealth(chronicle, services)) {
         const busy = services.filter(
           ({ phase, health }) => phase === 'moving' || phase === 'pending' || health === 'checking',
         )
@@ -44,6 +45,15 @@ export const calm: Law = {
       return undefined
     }
   },
+}
+
+/** All that is left is a start that waits for the health of what is up and reports that it is not well. */
+function waitsForHealth(chronicle: Chronicle, services: readonly ServiceStatus[]): boolean {
+  for (const { seen } of chronicle.calls.values()) if (KINDS[seen.call] === 'stop') return false
+  return (
+    services.some(({ phase, health }) => phase === 'active' && health === 'unhealthy') &&
+    services.every(({ phase, health }) => phase !== 'moving' && phase !== 'pending' && health !== 'checking')
+  )
 }
 
 /** Looked at now and then, when all is quiet. Granted: services that are neither up nor at rest. */

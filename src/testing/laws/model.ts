@@ -115,7 +115,7 @@ export class Desires {
   #begins({ operation, target, id }: OperationEvent): void {
     if (operation === 'stop') this.#stops(target)
     else if (operation === 'unregister') this.#removes(target ?? '')
-    else if (operation === 'replace') this.#blur()
+    else if (operation === 'replace') this.#blur(id)
     else if (operation !== 'register') this.#starts(id, target)
   }
 
@@ -144,10 +144,11 @@ export class Desires {
     }
   }
 
-  /** A replacement may require other things than the one before it: whoever was down may be wanted now. */
-  #blur(): void {
+  /** A newcomer may require anything: whoever was down may be wanted now - by a replacement, until that ends. */
+  #blur(id?: number): void {
     for (const name of this.#chronicle.services.keys()) {
       const want = this.#want(name)
+      if (id !== undefined) want.claims.set(id, false)
       want.vague = !want.removing
     }
   }
@@ -213,6 +214,7 @@ export class Desires {
     if (operation === 'replace' || operation === 'unregister') {
       for (const name of this.#chronicle.services.keys()) {
         const want = this.#want(name)
+        want.claims.delete(id)
         // A removal that failed has removed nothing; what came with it is open.
         if (operation === 'unregister' && want.removing && outcome !== 'done') want.vague = true
       }
@@ -247,7 +249,8 @@ export class Desires {
 /** With these nothing was to be touched; if it was thought to be, it is open what has. */
 const ERRORS: readonly unknown[] = ['DEPENDENCY_MISSING', 'SERVICE_NOT_FOUND', 'CLOSED']
 
-function policyOf({ seen }: Called): 'rollback' | 'keep' | 'retry' {
+/** What a failure of a start does, if it is one. */
+export function policyOf({ seen }: Called): 'rollback' | 'keep' | 'retry' {
   return seen.onFailure ?? (seen.call === 'startService' || seen.call === 'restartService' ? 'keep' : 'rollback')
 }
 

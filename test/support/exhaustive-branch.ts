@@ -1,0 +1,211 @@
+/**
+ * One path of the exhaustive search: a scenario that asks for its next step when the time for it has come, hooks that end
+ * when that is decided, and an usher among the laws who sees the stage and tells the search in which state it is.
+ */
+import type { Snapshot } from '../../src/index.js'
+import type { HookName, Law, Observation } from '../../src/testing/observation.js'
+import type { Act, Choices, Deed, HookPlan, Scenario, ServicePlan, Step } from '../../src/testing/scenario.js'
+import type { Stage } from '../../src/testing/stage.js'
+import type { Decision, Intents, Moment } from './exhaustive-decisions.js'
+import { dependencies, type Graph, isJob, NAMES } from './exhaustive-graphs.js'
+import { Memory } from './exhaustive-memory.js'
+
+/** From where the interleavings begin: nothing was ever started, or all that can be up is up. */
+export type From = 'rest' | 'up'
+
+/** What takes so long ends when it is decided; no timer is set for it. */
+const HELD = 1e9
+
+/**
+ * Durations that never fall together, all of them in reach of one decision: time passes up to the next timer. What gives up
+ * sooner comes sooner, as with the defaults; what backs off does so once.
+ */
+const OPTIONS = {
+  random: 'middle',
+  restart: { initialBackoff: 1_000, jitter: 0, maxRetries: 1, stableAfter: 60_000 },
+  startTimeout: 30_011,
+  stopTimeout: 10_007,
+  abortGrace: 1_003,
+  shutdownTimeout: 30_029,
+} as const
+
+type Entered = Extract<Observation, { kind: 'enter' }>
+
+/** A hook in flight. */
+interface Held {
+  readonly service: string
+  readonly hook: HookName
+  readonly instance: number
+  readonly epoch: number
+  readonly at: number
+  readonly end: () => void
+}
+
+export class Branch implements Choices {
+  readonly scenario: Scenario
+  /** No law, but in their place: it sees the stage from the beginning, and all that happens there. */
+  readonly usher: Law
+  /** The state at the end of the path, and what can be decided there; none if the path ends there. */
+  state = ''
+  next: readonly Decision[] = []
+  readonly #path: readonly Decision[]
+  readonly #decisions: readonly Decision[]
+  /** Whether to go on from a state. */
+  readonly #enter: (state: string) => boolean
+  readonly #memory: Memory
+  readonly #steps: Step[] = []
+  readonly #held = new Set<Held>()
+  #stage: Stage | undefined
+  /** The hook that was entered last. */
+  #entered: Entered | undefined
+  #phase: 'coming up' | 'playing again' | 'left alone'
+  #taken = 0
+  /** How the hook ends that is ending. */
+  #end: 'pass' | 'reject' = 'pass'
+  /** The next decision is not made before. */
+  #resumes = 0
+
+  constructor(
+    { graph, from, intents }: { readonly graph: Graph; readonly from: From; readonly intents: Intents },
+    path: readonly Decision[],
+    decisions: readonly Decision[],
+    enter: (state: string) => boolean,
+  ) {
+    this.#path = path
+    this.#decisions = decisions
+    this.#enter = enter
+    this.#memory = new Memory(graph, from === 'up')
+    this.#phase = from === 'up' ? 'coming up' : 'playing again'
+    if (from === 'up') this.#steps.push({ at: 0, deeds: [{ deed: 'call', call: 'start', onFailure: 'keep' }] })
+    this.#steps.push(this.#step())
+    const services = dependencies(graph).map((dependsOn, i): ServicePlan => {
+      const plan = { name: NAMES[i] as string, kind: 'managed', options: { dependsOn } } as const
+      const hooks = { start: this.#hook('start'), stop: this.#hook('stop') }
+      return { ...plan, ...hooks, ...(isJob(graph, i) && { run: this.#hook('run') }) }
+    })
+    const extras = intents === 'many' ? services : []
+    const rest = { seed: 0, options: OPTIONS, listeners: [], rest: 0, patience: 600_000 }
+    this.scenario = { ...rest, services, extras, steps: this.#steps }
+    this.usher = { title: '', begin: (scene) => this.#begin(scene as Stage) }
+  }
+
+  /** Things that are due together: the library's timers come before the next decision, in their own order. */
+  pick(): number {
+    return 0
+  }
+
+  #begin(stage: Stage): (seen: Observation) => undefined {
+    this.#stage = stage
+    const { later, never } = stage
+    stage.later = (ms, callback) => {
+      if (ms !== HELD) return later.call(stage, ms, callback)
+      const { service, hook, instance, epoch, at } = this.#entered as Entered
+      const held: Held = { service, hook, instance, epoch, at, end: callback }
+      this.#held.add(held)
+      return held
+    }
+    stage.never = (timer) => {
+      if (!this.#held.delete(timer as Held)) never.call(stage, timer)
+    }
+    return (seen) => {
+      if (seen.kind === 'enter') this.#entered = seen
+      // What is in flight when the calm comes ends well, right after it has been told.
+      if (seen.kind === 'calm') later.call(stage, 0, () => this.#release())
+      this.#memory.see(seen)
+    }
+  }
+
+  #release(): void {
+    for (const held of this.#held) {
+      this.#held.delete(held)
+      held.end()
+    }
+  }
+
+  /** A place for a decision, which is made when its time has come. */
+  #step(): Step {
+    const branch = this
+    return {
+      get at() {
+        return branch.#resumes
+      },
+      get deeds() {
+        return branch.#decide()
+      },
+    }
+  }
+
+  #hook(hook: 'start' | 'run' | 'stop'): HookPlan {
+    const branch = this
+    const act: Act = {
+      /** Asked when the hook is entered, and when it ends. */
+      get end() {
+        return branch.#end
+      },
+      get takes(): number {
+        // So `start` ends in the call itself; the others are not entered before.
+        return branch.#phase === 'coming up' && hook === 'start' ? (undefined as never) : HELD
+      },
+      abort: hook === 'run' ? 'finish' : 'ignore',
+    }
+    return { acts: [act] }
+  }
+
+  /** A quiet moment, or one in which something of the library's is still due. */
+  #decide(): readonly Deed[] {
+    const stage = this.#stage as Stage
+    const { clock } = stage
+    const now = clock.now()
+    const { next = Number.POSITIVE_INFINITY } = clock
+    if (next <= now) {
+      this.#steps.push(this.#step())
+      return []
+    }
+    this.#phase = 'playing again'
+    const decision = this.#path[this.#taken]
+    if (decision === undefined) {
+      this.#arrive(stage, next)
+      return []
+    }
+    this.#taken += 1
+    this.#steps.push(this.#step())
+    const { deeds = [], ends, words } = decision
+    this.#memory.intend(words, stage.app.snapshot(), now)
+    if (ends) this.#endHook(ends)
+    else if (deeds.length === 0) this.#resumes = next
+    return deeds
+  }
+
+  #endHook({ service, hook, how }: NonNullable<Decision['ends']>): void {
+    for (const held of this.#held) {
+      if (held.service !== service || held.hook !== hook) continue
+      this.#held.delete(held)
+      this.#end = how
+      held.end()
+      this.#end = 'pass'
+      return
+    }
+  }
+
+  /** At the end of the path: the run is cut if its state has been seen before, and else left alone. */
+  #arrive(stage: Stage, next: number): void {
+    this.#phase = 'left alone'
+    const snapshot = stage.app.snapshot()
+    this.state = this.#memory.state(stage, snapshot, this.#held)
+    if (!this.#enter(this.state)) {
+      stage.over = stage.cut = true
+      return
+    }
+    this.next = this.#decisions.filter((decision) => decision.possible(this.#moment(stage, snapshot)))
+    stage.see({ kind: 'quiet', at: stage.clock.now(), snapshot, nextTimer: Number.isFinite(next) ? next : undefined })
+  }
+
+  #moment({ clock, calls }: Stage, snapshot: Snapshot): Moment {
+    return {
+      snapshot,
+      timed: clock.next !== undefined,
+      abortable: [...calls.values()].some(({ controller }) => controller?.signal.aborted === false),
+      flies: (service, hook) => [...this.#held].some((held) => held.service === service && held.hook === hook),
+    }
+  }
+}
