@@ -8,6 +8,7 @@ import { Results } from './verdicts.js'
 /** Granted: the check of an ended epoch, for which no stop waits, and the moment at which an end is decided. */
 export const checks: Law = {
   title: 'R24 checks run only while active, not before startGrace is over, and never overlap themselves',
+  hears: ['enter', 'leave'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const running = new Map<string, number>()
@@ -43,6 +44,7 @@ export const checks: Law = {
  */
 export const verdicts: Law = {
   title: 'R25 no verdict of unhealthy without failureThreshold bad results in a row',
+  hears: ['enter', 'leave', 'event'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const results = new Results(scene)

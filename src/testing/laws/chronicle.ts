@@ -2,7 +2,7 @@
 // calls as their callers see them. Folded once per observation and shared by all laws of a scene; judges nothing.
 // Written from the rules alone: nothing here comes from the kernel or the engine.
 
-import type { AnyEvent, OperationEvent, Snapshot, StateEvent } from '../../index.js'
+import type { AnyEvent, OperationEvent, ServiceStatus, Snapshot, StateEvent } from '../../index.js'
 import type { Observation, Scene } from '../observation.js'
 import { type Called, Calls } from './calls.js'
 import { type Known, phaseOf, unknown } from './known.js'
@@ -11,6 +11,9 @@ import { type Hooked, type Life, Lives } from './lives.js'
 /** One in so many turns is looked at as a whole; with more services than this, what is quiet after as many events as there are. */
 const EVERY_TURN = 4
 const MANY = 50
+
+/** What a law hears that looks at cuts. */
+export const CUTS: readonly Observation['kind'][] = ['event', 'turn', 'quiet', 'steady', 'end']
 
 /** The fold of all observations so far. */
 export class Chronicle {
@@ -33,13 +36,15 @@ export class Chronicle {
   readonly #lives = new Lives()
   readonly #calls: Calls
   #last: Observation | undefined
+  #statuses: ReadonlyMap<string, ServiceStatus> | undefined
   #ahead: { readonly snapshot: Snapshot; readonly quiet: boolean } | undefined
   #looked = 0
   #turns = 0
   #stalledQuiet = 0
   #quietAt = 0
   #blockedAt = Number.NEGATIVE_INFINITY
-  #replacing = 0
+  /** Services that are being replaced, each with the object that is there. */
+  readonly #replacing = new Map<string, number | undefined>()
 
   constructor(scene: Scene) {
     this.scene = scene
@@ -56,7 +61,7 @@ export class Chronicle {
   /** Takes in an observation, once, however many laws tell it. */
   see(seen: Observation): void {
     if (seen === this.#last) return
-    if (this.#replacing > 0) this.graph++
+    if (this.#replacing.size > 0) this.#exchanged()
     this.#last = seen
     this.now = seen.at
     this.cut = undefined
@@ -85,7 +90,7 @@ export class Chronicle {
         return
       case 'turn':
         // A snapshot costs who reads it: a look at each quiet moment, and at some of the turns between, will do.
-        if (++this.#turns % EVERY_TURN !== 0 || !this.whole) return
+        if (++this.#turns % EVERY_TURN !== 0 || !this.whole || this.#isDear()) return
         return this.#reach(seen.snapshot, false)
       case 'calm':
         this.calm = true
@@ -93,8 +98,7 @@ export class Chronicle {
       case 'quiet':
         this.#stalledQuiet = this.stalled
         this.#quietAt = seen.at
-        if (this.services.size > MANY && this.seq - this.#looked < this.services.size) return
-        this.#looked = this.seq
+        if (this.#isDear()) return
         // What is due in this millisecond has yet to happen.
         return this.#reach(seen.snapshot, seen.nextTimer === undefined || seen.nextTimer > seen.at)
       default:
@@ -145,6 +149,13 @@ export class Chronicle {
     return this.#calls.isHurried(this.now, this.stalled)
   }
 
+  /** Whether less has happened since the last look than there is to look at. */
+  #isDear(): boolean {
+    if (this.services.size > MANY && this.seq - this.#looked < this.services.size) return true
+    this.#looked = this.seq
+    return false
+  }
+
   #reach(snapshot: Snapshot, quiet: boolean): void {
     if (snapshot.seq <= this.seq) this.#cut({ snapshot, quiet })
     else this.#ahead = { snapshot, quiet }
@@ -165,8 +176,15 @@ export class Chronicle {
     return this.stalled - then
   }
 
+  /** The services of the cut by name. */
+  get statuses(): ReadonlyMap<string, ServiceStatus> {
+    this.#statuses ??= new Map(this.cut?.services.map((status) => [status.name, status]))
+    return this.#statuses
+  }
+
   #cut({ snapshot, quiet }: { readonly snapshot: Snapshot; readonly quiet: boolean }): void {
     this.cut = snapshot
+    this.#statuses = undefined
     this.quiet = quiet
     this.#ahead = undefined
   }
@@ -194,11 +212,27 @@ export class Chronicle {
         this.graph++
         return
       case 'operation':
-        if (event.operation === 'replace') this.#replacing += event.phase === 'begin' ? 1 : -1
+        if (event.operation === 'replace' && event.target !== undefined) this.#replaces(event.target, event.phase)
         this.#calls.operation(event, this.now)
         if (event.phase === 'begin' && this.called !== undefined) this.#renewed(event)
         return
       default:
+    }
+  }
+
+  /** A replacement takes its place without being told: it is seen by what is registered. */
+  #replaces(target: string, phase: OperationEvent['phase']): void {
+    this.graph++
+    if (phase === 'begin') this.#replacing.set(target, this.scene.service(target)?.instance)
+    else this.#replacing.delete(target)
+  }
+
+  #exchanged(): void {
+    for (const [target, instance] of this.#replacing) {
+      const now = this.scene.service(target)?.instance
+      if (now === instance) continue
+      this.#replacing.set(target, now)
+      this.graph++
     }
   }
 

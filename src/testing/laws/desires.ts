@@ -3,7 +3,7 @@
 
 import type { ServiceStatus } from '../../index.js'
 import type { Law } from '../observation.js'
-import { type Chronicle, chronicleOf } from './chronicle.js'
+import { type Chronicle, CUTS, chronicleOf } from './chronicle.js'
 import { ending } from './graph.js'
 import { phaseOf } from './known.js'
 import { desiresOf, policyOf } from './model.js'
@@ -11,6 +11,7 @@ import { desiresOf, policyOf } from './model.js'
 /** Looked at when all is quiet. Granted: what the model cannot tell, and a service that may have completed. */
 export const fixpoint: Law = {
   title: 'R7 what is desired up is up, or says what holds it; what is desired down is at rest, or stops',
+  hears: CUTS,
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const desires = desiresOf(scene)
@@ -57,6 +58,7 @@ function mayRollBack({ operations }: Chronicle): boolean {
 /** Granted: whatever the model cannot tell. */
 export const takenBack: Law = {
   title: 'R29 a rollback takes back what its call alone wanted, all of it and nothing else',
+  hears: [...CUTS, 'call'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const desires = desiresOf(scene)

@@ -3,8 +3,8 @@
 
 import type { ServiceStatus, StateEvent } from '../../index.js'
 import type { Law, Scene } from '../observation.js'
-import { type Chronicle, chronicleOf } from './chronicle.js'
-import { type Edge, ending, Graph, leans, type Maybe, satisfied } from './graph.js'
+import { type Chronicle, CUTS, chronicleOf } from './chronicle.js'
+import { type Edge, ending, graphOf, leans, type Maybe, satisfied } from './graph.js'
 import { phaseOf } from './known.js'
 
 function read(scene: Scene, name: string): ServiceStatus | undefined {
@@ -27,6 +27,7 @@ function completedNow(chronicle: Chronicle, name: string, status: ServiceStatus 
 /** Granted: whatever can only be guessed of a service that may have completed. */
 export const conditions: Law = {
   title: 'R11 when onStart is entered the condition of every required edge holds, or its wait has ended',
+  hears: ['enter'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     return (seen) => {
@@ -64,9 +65,10 @@ const SICK: readonly unknown[] = ['failed', 'unhealthy', 'completed']
  */
 export const orderly: Law = {
   title: 'R13 when onStop is entered in an orderly stop no dependent that would lose it has an instance',
+  hears: ['enter'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
-    const graph = new Graph(scene)
+    const graph = graphOf(scene)
     return (seen) => {
       chronicle.see(seen)
       const { life } = chronicle
@@ -101,10 +103,11 @@ const clean = (edge: Edge, reason: string | undefined): boolean =>
  */
 export const loss: Law = {
   title: 'R14 who leans on a service that was lost does not stay up',
+  hears: CUTS,
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const lost = new Set<string>()
-    const graph = new Graph(scene)
+    const graph = graphOf(scene)
     return (seen) => {
       chronicle.see(seen)
       if (seen.kind === 'event' && seen.event.type === 'state') {
@@ -119,7 +122,7 @@ export const loss: Law = {
           const known = chronicle.services.get(from)
           if (known === undefined || phaseOf(known.state) !== 'active' || clean(edge, target.reason)) continue
           if (known.startSeq > target.lostSeq) continue
-          const status = chronicle.cut.services.find((each) => each.name === from)
+          const status = chronicle.statuses.get(from)
           if (status === undefined || ending(status)) continue
           return `${from} is ${known.state} since #${known.startSeq} although ${name} left its active phase at #${target.lostSeq} (${target.reason})`
         }
@@ -136,6 +139,7 @@ export const loss: Law = {
  */
 export const blast: Law = {
   title: 'R15 a stop with reason dependency has a lost dependency behind it',
+  hears: ['event'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     return (seen) => {
@@ -159,6 +163,7 @@ export const blast: Law = {
 /** Granted: the delay may begin later than the last quiet moment at which something else held the service. */
 export const delays: Law = {
   title: 'R16 a startDelay is waited for in full, in waiting, from when nothing else holds the service',
+  hears: CUTS,
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const held = new Map<string, number>()

@@ -2,7 +2,7 @@
 // others, and for how long. They go by the hooks themselves, which are entered before the events of their turn.
 
 import type { Law } from '../observation.js'
-import { type Chronicle, chronicleOf } from './chronicle.js'
+import { type Chronicle, CUTS, chronicleOf } from './chronicle.js'
 import { phaseOf } from './known.js'
 import type { Hooked, Life } from './lives.js'
 
@@ -11,6 +11,7 @@ const who = ({ name, epoch }: Life): string => `${name} (epoch ${epoch})`
 /** No freedom. Nested orchestrators show no hooks, foreign services those that they have. */
 export const pairing: Law = {
   title: 'R2 per epoch onStart is entered once, and onStop exactly once after it',
+  hears: ['enter', 'end'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     return (seen) => {
@@ -42,6 +43,7 @@ export const pairing: Law = {
 /** No freedom: whatever was handed over, when and by whomever. */
 export const disposers: Law = {
   title: 'R2 what own() was given is disposed of once, last in first out, after onStop',
+  hears: ['own', 'enter', 'end'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const kept = new Map<number, string>()
@@ -70,6 +72,7 @@ export const disposers: Law = {
  */
 export const hooks: Law = {
   title: 'R43 a service has one hook in flight, and no new epoch begins beside an abandoned one',
+  hears: ['event', 'enter'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     /** Names whose object may be another one, with nothing to do with the last. */
@@ -119,6 +122,7 @@ function abandonedEarly(chronicle: Chronicle, { hook, life }: Hooked): string | 
 /** Granted: a stop in the last tenth of an operation's time (R31), and services whose hooks take what others leave. */
 export const waitedFor: Law = {
   title: 'R32 onStop and the disposers are waited for until stopTimeout is over',
+  hears: ['event'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     return (seen) => {
@@ -142,6 +146,7 @@ export const waitedFor: Law = {
 /** Granted: as long again as the host was blocked meanwhile, and the millisecond to which deadlines are kept. */
 export const bounds: Law = {
   title: 'R32 starting and stopping are bounded',
+  hears: CUTS,
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     return (seen) => {

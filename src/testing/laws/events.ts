@@ -3,11 +3,12 @@
 
 import type { AnyEvent, ServiceStatus } from '../../index.js'
 import type { Law } from '../observation.js'
-import { chronicleOf } from './chronicle.js'
+import { CUTS, chronicleOf } from './chronicle.js'
 
 /** No freedom: one more each time, and no event without a change. */
 export const numbers: Law = {
   title: 'R37 events are numbered without gaps or repeats, and each is a change',
+  hears: ['event'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     let last = chronicle.seq
@@ -28,6 +29,7 @@ export const numbers: Law = {
 /** What the events of a service add up to must be what can be read, and health events must begin where they say. */
 export const fold: Law = {
   title: 'R37 folding the events gives state, health, error, epoch and attempt of every service',
+  hears: CUTS,
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     return (seen) => {
@@ -83,6 +85,7 @@ function differs(told: Folded, read: Folded): string | undefined {
  */
 export const causes: Law = {
   title: 'R42 every cause is an earlier event',
+  hears: ['event'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     return (seen) => {
@@ -99,6 +102,7 @@ export const causes: Law = {
 /** A state is readable as new before its event is delivered: never is an older epoch or an earlier number to be read. */
 export const delivery: Law = {
   title: 'R38 what an event tells has been readable before',
+  hears: ['event'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     return (seen) => {

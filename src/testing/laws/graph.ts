@@ -76,6 +76,17 @@ export class Graph {
   }
 }
 
+const graphs = new WeakMap<Scene, Graph>()
+
+/** The one graph of a scene. */
+export function graphOf(scene: Scene): Graph {
+  const known = graphs.get(scene)
+  if (known !== undefined) return known
+  const made = new Graph(scene)
+  graphs.set(scene, made)
+  return made
+}
+
 /** Whether a dependent stops when the target of an edge leaves its active phase. */
 export function leans(edge: Edge): boolean {
   return edge.onLoss === 'stop' && edge.condition !== 'completed'
@@ -99,13 +110,24 @@ export function satisfied(edge: Edge, status: ServiceStatus | undefined, complet
 export interface Reading {
   status(name: string): ServiceStatus | undefined
   completed(name: string): Maybe
+  /** What has been found so far of who has settled. */
+  readonly settled: Map<string, Maybe>
 }
 
 /**
- * Whether an optional wait for a service is over without it (lifecycle.md §4): from scratch, down the waits of others.
- * One that is being stopped has settled only when it is at rest (§12).
+ * Whether an optional wait for a service is over without it (lifecycle.md §4): down the waits of others, each looked at
+ * once. One that is being stopped has settled only when it is at rest (§12).
  */
-export function settled(graph: Graph, read: Reading, name: string, seen: ReadonlySet<string> = new Set()): Maybe {
+export function settled(graph: Graph, read: Reading, name: string): Maybe {
+  const known = read.settled.get(name)
+  if (known !== undefined || read.settled.has(name)) return known
+  read.settled.set(name, undefined)
+  const found = settles(graph, read, name)
+  read.settled.set(name, found)
+  return found
+}
+
+function settles(graph: Graph, read: Reading, name: string): Maybe {
   const status = read.status(name)
   if (status === undefined) return true
   if (status.phase === 'idle') return true
@@ -114,13 +136,12 @@ export function settled(graph: Graph, read: Reading, name: string, seen: Readonl
   if (status.state !== 'waiting') return true
   const completed = read.completed(name)
   if (completed !== false) return completed
-  if (seen.has(name)) return undefined
   let all: Maybe = false
   for (const edge of graph.edges(name)) {
     if (edge.optional) continue
     const open = satisfied(edge, read.status(edge.name), read.completed(edge.name))
     if (open === true) continue
-    const stuck = settled(graph, read, edge.name, new Set(seen).add(name))
+    const stuck = settled(graph, read, edge.name)
     // A wait that has ended in `warn` or `continue` holds nobody any more.
     if (stuck === true && open === false && edge.onTimeout === 'fail') return true
     if (stuck !== false) all = undefined

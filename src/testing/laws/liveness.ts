@@ -4,8 +4,8 @@
 import type { HealthStatus, Plan, ServiceStatus } from '../../index.js'
 import type { Law, Scene } from '../observation.js'
 import { KINDS } from './calls.js'
-import { type Chronicle, chronicleOf } from './chronicle.js'
-import { ending, Graph, satisfied } from './graph.js'
+import { type Chronicle, CUTS, chronicleOf } from './chronicle.js'
+import { ending, graphOf, satisfied } from './graph.js'
 import { desiresOf } from './model.js'
 
 /**
@@ -14,10 +14,11 @@ import { desiresOf } from './model.js'
  */
 export const calm: Law = {
   title: 'R7 once faults stop, every satisfiable wanted service comes up and every waiter settles',
+  hears: ['event', 'steady'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const desires = desiresOf(scene)
-    const graph = new Graph(scene)
+    const graph = graphOf(scene)
     return (seen) => {
       desires.see(seen)
       if (seen.kind !== 'steady') return undefined
@@ -59,6 +60,7 @@ function waitsForHealth(chronicle: Chronicle, services: readonly ServiceStatus[]
 /** Looked at now and then, when all is quiet. Granted: services that are neither up nor at rest. */
 export const plans: Law = {
   title: 'R44 what has been done is not planned again',
+  hears: CUTS,
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     let looks = 0
@@ -117,6 +119,7 @@ function weight(
 /** Looked at now and then. Granted: services of which the model cannot tell whether they are wanted. */
 export const rollUp: Law = {
   title: 'R28 health() is the worst of what is desired up, and names who is to blame',
+  hears: CUTS,
   begin: (scene: Scene) => {
     const chronicle = chronicleOf(scene)
     const desires = desiresOf(scene)

@@ -6,7 +6,7 @@ import type { OperationEvent } from '../../index.js'
 import type { Observation, Scene } from '../observation.js'
 import type { Called } from './calls.js'
 import { type Chronicle, chronicleOf } from './chronicle.js'
-import { Graph, type Maybe } from './graph.js'
+import { type Graph, graphOf, type Maybe } from './graph.js'
 import { phaseOf } from './known.js'
 
 /** What is asked of one service. */
@@ -40,7 +40,7 @@ export class Desires {
   constructor(scene: Scene) {
     this.#scene = scene
     this.#chronicle = chronicleOf(scene)
-    this.#graph = new Graph(scene)
+    this.#graph = graphOf(scene)
   }
 
   /** Takes in an observation, once, however many laws tell it. */

@@ -4,7 +4,7 @@
 import { type ErrorCode, isKeelsonError, type OperationReport } from '../../index.js'
 import type { CallName, Law } from '../observation.js'
 import type { Called } from './calls.js'
-import { type Chronicle, chronicleOf } from './chronicle.js'
+import { type Chronicle, CUTS, chronicleOf } from './chronicle.js'
 import { phaseOf } from './known.js'
 
 const STOPS: readonly CallName[] = ['stop', 'stopService', 'unregister', 'dispose']
@@ -19,6 +19,7 @@ const words = ({ seen }: Called): string =>
  */
 export const settlement: Law = {
   title: 'R33 every promise settles once, and as its end tells',
+  hears: ['event', 'quiet', 'settled', 'end'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const early: Called[] = []
@@ -64,6 +65,7 @@ function timeoutOf(chronicle: Chronicle, { seen }: Called): number {
 /** Granted: as long again as the host was blocked meanwhile, and the millisecond to which deadlines are kept. */
 export const deadlines: Law = {
   title: 'R31 a stop settles by its deadline, and so does what was aborted',
+  hears: ['quiet', 'settled'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const late = (call: Called): string | undefined => {
@@ -103,6 +105,7 @@ export const deadlines: Law = {
  */
 export const outcomes: Law = {
   title: 'R29 what resolved is up, what stopped is at rest',
+  hears: CUTS,
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     /** What each operation waits for, as far as that is plain: its target, or the essential ones of a start of all. */
@@ -186,6 +189,7 @@ const CODES: Readonly<Record<CallName, readonly ErrorCode[]>> = {
 /** The caller's own reason is his, whatever it is; `CLOSED` is for whatever may come too late. */
 export const codes: Law = {
   title: 'R50 a call rejects with an error of its own list, or with the reason of its caller',
+  hears: ['settled'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     return (seen) => {
@@ -227,6 +231,7 @@ function describe(value: unknown): string {
  */
 export const abortion: Law = {
   title: 'R34 an aborted call rejects with the reason of its caller',
+  hears: ['settled'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     return (seen) => {
@@ -250,6 +255,7 @@ export const abortion: Law = {
  */
 export const refusals: Law = {
   title: 'R31 while everything is being stopped single starts are refused',
+  hears: ['call', 'settled'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const refused = new Set<number>()

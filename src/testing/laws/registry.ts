@@ -7,6 +7,7 @@ import { phaseOf } from './known.js'
 /** No freedom: the object that is registered is the only one whose hooks are entered. */
 export const removal: Law = {
   title: 'R48 a removed service never comes back, whatever was in flight',
+  hears: ['event', 'enter'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const removing = new Set<string>()
@@ -36,6 +37,7 @@ export const removal: Law = {
 /** Granted: a stop or a removal that came meanwhile, after which the old one is not put back. */
 export const replacement: Law = {
   title: 'R49 a replacement has taken the place once it is done, and has not if it failed',
+  hears: ['event', 'settled'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     let disturbed = 0
@@ -64,6 +66,7 @@ export const replacement: Law = {
 /** No freedom at the very end: the simulation has released every hook by then. */
 export const nothingLeft: Law = {
   title: 'R46 after stop nothing is left: no timer, no instance, no hook in flight',
+  hears: ['end'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     return (seen) => {

@@ -2,7 +2,7 @@
 
 import { isKeelsonError, type RetryEvent, type StateEvent } from '../../index.js'
 import type { Law, SceneService } from '../observation.js'
-import { type Chronicle, chronicleOf } from './chronicle.js'
+import { type Chronicle, CUTS, chronicleOf } from './chronicle.js'
 import { phaseOf } from './known.js'
 
 const backsOff = (state: string): boolean => state === 'retrying' || state === 'unreachable'
@@ -31,6 +31,7 @@ class Asked {
 /** Granted: one first backoff, whatever the policy and the class, to a start that was asked of a failing epoch (§12). */
 export const policies: Law = {
   title: 'R17 only what its policy restarts is restarted',
+  hears: ['event'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const asked = new Asked()
@@ -59,6 +60,7 @@ function band({ restart }: SceneService, attempt: number): readonly [least: numb
 /** Granted: rounding, and a start that somebody asked for before the backoff was over. */
 export const backoffs: Law = {
   title: 'R18 a backoff is as long as it has to be, and no retry comes before its end',
+  hears: ['event'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const asked = new Asked()
@@ -100,6 +102,7 @@ export const backoffs: Law = {
  */
 export const budget: Law = {
   title: 'R20 attempts count one by one, and what has used up its retries gives up',
+  hears: ['event'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const asked = new Asked()
@@ -152,6 +155,7 @@ export const budget: Law = {
 /** `attempt` is told from the backoff until the service is active, and never beside anything else. */
 export const attempts: Law = {
   title: 'R19 an attempt is told from the backoff until the service is active, an active one has none',
+  hears: ['event'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     return (seen) => {
@@ -172,6 +176,7 @@ export const attempts: Law = {
  */
 export const permits: Law = {
   title: 'R21 no more retries, and no more starts, are in flight than allowed',
+  hears: ['event', 'enter', 'leave'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const { maxConcurrentRetries, maxConcurrentStarts } = scene.settings
@@ -218,6 +223,7 @@ export const permits: Law = {
 /** Granted: what the host was blocked for, and the millisecond to which deadlines are kept. */
 export const due: Law = {
   title: 'R22 a retry that is due is tried, or waits for what it needs',
+  hears: CUTS,
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     return (seen) => {
@@ -239,6 +245,7 @@ export const due: Law = {
 /** Granted: the culprit of a start that was rolled back, which is left `failed` with its error (R29). */
 export const endings: Law = {
   title: 'R20 what fails without having been tried waited in vain',
+  hears: ['event'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const rollsBack = (): boolean => {

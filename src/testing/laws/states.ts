@@ -3,7 +3,7 @@
 
 import { ERROR_CODES, isKeelsonError, type ServiceState } from '../../index.js'
 import type { Law } from '../observation.js'
-import { chronicleOf } from './chronicle.js'
+import { CUTS, chronicleOf } from './chronicle.js'
 import { phaseOf } from './known.js'
 
 /** The table of lifecycle.md §2, told once more. */
@@ -24,6 +24,7 @@ function legal(from: ServiceState, to: ServiceState): boolean {
 /** No freedom: the table is exact, and nothing that was dropped as illegal is ever reported, since nobody forged it. */
 export const transitions: Law = {
   title: 'R1 every transition is in the table and begins where the last one ended',
+  // Hears everything: by this law, the first one, the chronicle of all of them is kept.
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     return (seen) => {
@@ -53,6 +54,7 @@ const BROKEN: readonly ServiceState[] = ['failed', 'retrying', 'unreachable', 'a
 /** An error may stay readable in `waiting`, `starting`, `stopping` and at rest: the rule says only where it must be. */
 export const errors: Law = {
   title: 'R4 a service that failed says with what, and an active one has no error but a verdict',
+  hears: ['event'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     return (seen) => {
@@ -88,6 +90,7 @@ const DECIDED: readonly unknown[] = ['manual', 'shutdown', 'dependency', 'restar
  */
 export const cancellation: Law = {
   title: 'R5 what was cancelled has not failed: no error, no attempt, no backoff',
+  hears: ['event'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     return (seen) => {
@@ -120,6 +123,7 @@ function upgraded(from: string | undefined, to: string | undefined): boolean {
  */
 export const reasons: Law = {
   title: 'R9 every stop has a reason that only manual, shutdown and removed replace',
+  hears: [...CUTS, 'enter'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const began = new Map<string, string | undefined>()

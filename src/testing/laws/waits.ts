@@ -1,10 +1,10 @@
 // Laws of waiting (R7, R12, R21, R42): what a service says to hold it does hold it, all of it and nothing else, asked
 // from scratch of the statuses of one moment.
 
-import type { Cause, ServiceStatus, Snapshot } from '../../index.js'
+import type { Cause, ServiceStatus } from '../../index.js'
 import type { Law, Scene } from '../observation.js'
-import { type Chronicle, chronicleOf } from './chronicle.js'
-import { type Edge, ending, Graph, leans, type Maybe, type Reading, satisfied, settled } from './graph.js'
+import { type Chronicle, CUTS, chronicleOf } from './chronicle.js'
+import { type Edge, ending, type Graph, graphOf, leans, type Maybe, type Reading, satisfied, settled } from './graph.js'
 
 /** Whether an edge lets its dependent start: satisfied, or optional and settled, or waited for long enough. */
 function open(graph: Graph, read: Reading, edge: Edge, waited: number): Maybe {
@@ -24,13 +24,14 @@ function open(graph: Graph, read: Reading, edge: Edge, waited: number): Maybe {
  */
 export const holders: Law = {
   title: 'R12 a service waits for exactly those dependencies that do not let it start',
+  hears: CUTS,
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
-    const graph = new Graph(scene)
+    const graph = graphOf(scene)
     return (seen) => {
       chronicle.see(seen)
       if (chronicle.cut === undefined || !chronicle.quiet || !chronicle.whole) return undefined
-      const read = readingOf(chronicle, chronicle.cut)
+      const read = readingOf(chronicle)
       for (const status of chronicle.cut.services) {
         if (status.state !== 'waiting') continue
         const [first] = status.blockedBy ?? []
@@ -43,9 +44,10 @@ export const holders: Law = {
   },
 }
 
-function readingOf(chronicle: Chronicle, { services }: Snapshot): Reading {
-  const statuses = new Map(services.map((status) => [status.name, status]))
+function readingOf(chronicle: Chronicle): Reading {
+  const { statuses } = chronicle
   return {
+    settled: new Map(),
     status: (name) => statuses.get(name),
     completed: (name) => {
       const known = statuses.has(name) ? chronicle.services.get(name) : undefined
@@ -80,8 +82,10 @@ function waitsFor(
 /** Granted: the millisecond to which deadlines are kept, and as long again as the host was blocked. */
 export const patience: Law = {
   title: 'R7 nothing holds a service for longer than it says, and no permit is withheld',
+  hears: CUTS,
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
+    let inFlight = 0
     const wrong = (status: ServiceStatus, cause: Cause, timestamp: number): string | undefined => {
       const { name, state } = status
       const known = chronicle.services.get(name)
@@ -92,7 +96,6 @@ export const patience: Law = {
       }
       if (cause.kind !== 'permit') return undefined
       const { maxConcurrentRetries, maxConcurrentStarts } = scene.settings
-      const inFlight = startsInFlight(chronicle)
       return inFlight < Math.min(maxConcurrentRetries, maxConcurrentStarts)
         ? `${name} waits for a permit while ${inFlight} starts are in flight, ${maxConcurrentStarts} starts and ${maxConcurrentRetries} retries are allowed`
         : undefined
@@ -100,6 +103,7 @@ export const patience: Law = {
     return (seen) => {
       chronicle.see(seen)
       if (chronicle.cut === undefined || !chronicle.quiet || !chronicle.whole) return undefined
+      inFlight = startsInFlight(chronicle)
       for (const status of chronicle.cut.services) {
         if (status.phase !== 'pending') continue
         for (const cause of status.blockedBy ?? []) {
@@ -122,6 +126,7 @@ function startsInFlight(chronicle: Chronicle): number {
 /** What `explain` says is the status told further: it may not contradict it, and it ends somewhere. */
 export const explanations: Law = {
   title: 'R42 explain agrees with the status and leads to a root',
+  hears: CUTS,
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     let turn = 0
