@@ -161,6 +161,7 @@ export abstract class ManagedService implements Service {
 function keeperOf(service: Service, core: ServiceCore): Keeper {
   if (core.keeper !== undefined) return core.keeper
   const alone = new Engine({
+    owner: service,
     clock: systemClock,
     random: systemRandom,
     logger: silent,

@@ -35,6 +35,10 @@ export interface StateEvent
     Pick<StateChange, 'oldState' | 'newState' | 'health' | 'error' | 'reason'> {
   /** Number of the retry, from 1; told from `retrying` until it is active (R19). */
   readonly attempt?: number
+  /** On `starting`: how long it waited for its dependencies, in milliseconds; absent if for none. */
+  readonly waitedFor?: readonly { readonly name: string; readonly duration: number }[]
+  /** On the end of `stopping`: what was unclean about the stop, `STOP_FAILED` or `STOP_TIMEOUT`; absent if nothing was (R31). */
+  readonly unclean?: readonly unknown[]
 }
 
 /** A service's health or error changed while its state did not. */

@@ -118,6 +118,7 @@ export class Orchestrator {
     const { restart, healthCheck, startTimeout, stopTimeout, abortGrace } = options
     const defaults = { restart, healthCheck, startTimeout, stopTimeout, abortGrace }
     this.#engine = new Engine({
+      owner: this,
       clock,
       random: options.random ?? systemRandom,
       logger,

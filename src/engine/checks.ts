@@ -8,6 +8,7 @@ import { jittered } from '../kernel/backoff.js'
 import { judge, resultOf, type Verdict } from '../kernel/health.js'
 import { show } from '../kernel/validate.js'
 import type { CheckContext, HealthStatus } from '../service.js'
+import { CHECK } from './channels.js'
 import type { Bucket, Deadlines, Timed } from './deadlines.js'
 import type { Clock, Random } from './ports.js'
 import type { Record } from './record.js'
@@ -16,6 +17,7 @@ import { isThenable } from './subscribers.js'
 import type { Enter, Post } from './turn.js'
 
 export interface ChecksHost {
+  readonly owner: object
   readonly clock: Clock
   readonly random: Random
   readonly limit: number
@@ -157,6 +159,11 @@ export class Checks {
 
   #judge(check: Check, result: HealthStatus, thrown: Thrown): void {
     const { record } = check
+    if (result === 'unhealthy' && CHECK.hasSubscribers) {
+      const { name, epoch, core } = record
+      const error = thrown.length > 0 ? { error: thrown[0] } : {}
+      CHECK.publish({ orchestrator: this.#host.owner, name, type: core?.type ?? 'service', epoch, ...error })
+    }
     const before = check.verdict.health
     check.verdict = judge(record.settings.healthCheck, check.verdict, result)
     if (check.verdict.health !== before) this.#host.judged(record, check.verdict.health, thrown)

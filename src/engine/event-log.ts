@@ -16,6 +16,7 @@ export type Writable<Shape> = { -readonly [Field in keyof Shape]: Shape[Field] }
 
 /** What the log needs of its engine. */
 export interface LogHost {
+  readonly owner: object
   readonly logger: Logger
   /** Asks for a turn in which to deliver. */
   wake(): void
@@ -143,7 +144,7 @@ export class EventLog {
   stream(options: EventsOptions): EventStream {
     check('events()', '', options, { signal: SIGNAL, since: COUNT, buffer: THRESHOLD })
     const { signal, since, buffer = 1_024 } = options
-    const stream: EventStream = new EventStream(buffer, signal, () => {
+    const stream: EventStream = new EventStream(this.#host.owner, buffer, signal, () => {
       if (this.#streams.delete(stream)) this.#leave()
     })
     if (signal?.aborted === true) return stream

@@ -2,12 +2,14 @@
 // One per `events()` call; fed by the event log, which never waits for it.
 
 import type { AnyEvent, OrchestratorEvent, Snapshot } from '../events.js'
+import { DROP } from './channels.js'
 
 type Item = IteratorResult<OrchestratorEvent, undefined>
 
 const DONE: Item = Object.freeze({ done: true, value: undefined })
 
 export class EventStream implements AsyncIterableIterator<OrchestratorEvent, undefined> {
+  readonly #owner: object
   readonly #size: number
   readonly #onEnd: () => void
   readonly #signal: AbortSignal | undefined
@@ -17,7 +19,8 @@ export class EventStream implements AsyncIterableIterator<OrchestratorEvent, und
   #readers: ((item: Item) => void)[] = []
   #open = true
 
-  constructor(size: number, signal: AbortSignal | undefined, onEnd: () => void) {
+  constructor(owner: object, size: number, signal: AbortSignal | undefined, onEnd: () => void) {
+    this.#owner = owner
     this.#size = size
     this.#onEnd = onEnd
     this.#signal = signal
@@ -74,7 +77,11 @@ export class EventStream implements AsyncIterableIterator<OrchestratorEvent, und
     if (this.#items.length - this.#head <= this.#size) return
     const lost = this.#items[this.#head++] as OrchestratorEvent
     // A lost gap is still a gap; a lost snapshot counts for nothing, the gap before it tells enough.
-    this.#dropped += lost.type === 'gap' ? lost.dropped : lost.type === 'snapshot' ? 0 : 1
+    if (lost.type === 'gap') this.#dropped += lost.dropped
+    else if (lost.type !== 'snapshot') {
+      this.#dropped++
+      if (DROP.hasSubscribers) DROP.publish({ orchestrator: this.#owner, dropped: 1 })
+    }
   }
 
   /** Ends at once: what has not been read is released with everything else. */

@@ -5,6 +5,7 @@
 import { describe, type ErrorCode, type Thrown, told } from '../errors.js'
 import { classOf } from '../kernel/restart.js'
 import type { StopReason } from '../service.js'
+import { HOOKS, traced } from './channels.js'
 import { Closing } from './closing.js'
 import type { Abandoned, ServiceCore } from './core.js'
 import type { Deadlines } from './deadlines.js'
@@ -19,6 +20,8 @@ import type { Writer } from './writer.js'
 
 /** What a life asks of the reconciler. */
 export interface LifeHost extends EpochHost<Record> {
+  /** Who its messages on diagnostics channels name. */
+  readonly owner: object
   readonly moment: Moment
   readonly deadlines: Deadlines
   readonly permits: Permits
@@ -77,7 +80,10 @@ export class Life {
     settled: Settled,
   ): boolean {
     try {
-      const answer = core.table[hook](core.service, context as never)
+      const answer =
+        hook !== 'run' && HOOKS[hook].hasSubscribers
+          ? traced(hook, this.#host.owner, core, context)
+          : core.table[hook](core.service, context as never)
       if (isThenable(answer)) {
         this.#wait(answer, epoch, settled)
         return true

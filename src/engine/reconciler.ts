@@ -22,6 +22,8 @@ import { Writer, who } from './writer.js'
 
 /** The outside of an engine, and its limits. */
 export interface Ports {
+  /** The orchestrator, or the service that lives alone: who is named on diagnostics channels. */
+  readonly owner: object
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -48,6 +50,7 @@ export interface OperationsHost {
 }
 
 export class Reconciler implements LifeHost, TurnWork {
+  readonly owner: object
   readonly logger: Logger
   readonly post: Post
   readonly enter: Enter
@@ -69,7 +72,8 @@ export class Reconciler implements LifeHost, TurnWork {
   #sorted = true
 
   constructor(ports: Ports, host: OperationsHost) {
-    const { clock } = ports
+    const { clock, owner } = ports
+    this.owner = owner
     const random = tamed(ports.random)
     const logger = fenced(ports.logger)
     this.logger = logger
@@ -81,7 +85,13 @@ export class Reconciler implements LifeHost, TurnWork {
     this.deadlines = new Deadlines(clock, this, this.#turn.run)
     this.permits = new Permits(ports.maxConcurrentStarts, ports.maxConcurrentRetries)
     this.log = new EventLog(
-      { logger, wake: () => this.#turn.wake(), snapshot: () => host.snapshot(), wall: () => this.moment.wall },
+      {
+        owner,
+        logger,
+        wake: () => this.#turn.wake(),
+        snapshot: () => host.snapshot(),
+        wall: () => this.moment.wall,
+      },
       ports.history,
     )
     this.writer = new Writer(this.log, this.moment)
@@ -96,6 +106,7 @@ export class Reconciler implements LifeHost, TurnWork {
       neighbours: this.neighbours,
     })
     this.#checks = new Checks({
+      owner,
       clock,
       random,
       limit: ports.maxConcurrentChecks,

@@ -2,6 +2,7 @@
 // Reads records, changes nothing.
 
 import type { OperationKind, OperationOutcome, OperationReport, ServiceOutcome } from '../events.js'
+import { NO_WAITS, type Wait, waitsOf } from './neighbours.js'
 import { append, type Part, type Record } from './record.js'
 
 /** The report of an operation that has just come to this outcome; `mark` is borne by no record yet. */
@@ -33,11 +34,9 @@ export function report(
 interface Captured extends Omit<ServiceOutcome, 'outcome' | 'hookDuration' | 'waitedFor' | 'error'> {
   readonly outcome: ServiceOutcome['outcome']
   readonly took: number
-  readonly waits: readonly { readonly name: string; readonly duration: number }[]
+  readonly waits: readonly Wait[]
   readonly error: unknown
 }
-
-const NO_WAITS: Captured['waits'][number][] = []
 
 function capture(part: Part): Captured {
   const { record } = part
@@ -47,7 +46,7 @@ function capture(part: Part): Captured {
     state,
     outcome: outcomeOf(part),
     took: part.took,
-    waits: waitsOf(part),
+    waits: waited(part),
     error: part.error ?? record.lastError,
   }
 }
@@ -64,13 +63,11 @@ function row({ name, outcome, state, took, waits, error }: Captured): ServiceOut
 }
 
 /** For a start the dependencies that it waited for, for a stop the dependents; those that took no time are left out. */
-function waitsOf({ record, epochBefore, wantsDown, wasLive }: Part): Captured['waits'] {
-  let waits: Captured['waits'][number][] = NO_WAITS
+function waited({ record, epochBefore, wantsDown, wasLive }: Part): readonly Wait[] {
+  let waits: Wait[] = NO_WAITS
   const { stop } = record
   if (!wantsDown) {
-    if (record.epoch > epochBefore || !record.isLive)
-      for (const { to, waited } of record.deps)
-        if (waited > 0) waits = append(waits, Object.freeze({ name: to.name, duration: waited }))
+    if (record.epoch > epochBefore || !record.isLive) return waitsOf(record)
   } else if (wasLive && !record.isLive && stop?.began !== undefined)
     for (const { from } of users(record)) {
       const rested = restedAt(from)

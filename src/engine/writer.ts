@@ -6,6 +6,7 @@ import { serves } from '../kernel/health.js'
 import { step } from '../kernel/state.js'
 import type { HealthStatus, ServiceState, StateChange, StateUpdater, StopReason } from '../service.js'
 import type { EventBody, EventLog, Writable } from './event-log.js'
+import { NO_WAITS, waitsOf } from './neighbours.js'
 import type { Moment } from './ports.js'
 import type { Record } from './record.js'
 
@@ -53,6 +54,10 @@ export class Writer {
       if (lastError !== undefined) body.error = lastError
       if (reason !== undefined) body.reason = reason
       if (attempt > 0) body.attempt = attempt
+      const waits = state === 'starting' ? waitsOf(record) : NO_WAITS
+      if (waits.length > 0) body.waitedFor = waits
+      const unclean = old === 'stopping' ? record.stop?.unclean : undefined
+      if (unclean !== undefined) body.unclean = Object.freeze([...unclean])
       this.#log.record('state', seq, causedBy, body)
     }
     this.#tellService(record, old, reason)

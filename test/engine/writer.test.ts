@@ -11,7 +11,7 @@ import { VirtualClock } from '../../src/testing/index.js'
 it('R1 a transition that is not in the table is dropped, counted and reported, never thrown', () => {
   const moment = new Moment(new VirtualClock())
   const snapshot = () => ({ seq: 0, timestamp: 0, services: [] })
-  const log = new EventLog({ logger: silent, wake: () => {}, snapshot, wall: () => 0 }, 8)
+  const log = new EventLog({ owner: {}, logger: silent, wake: () => {}, snapshot, wall: () => 0 }, 8)
   const seen: unknown[] = []
   log.on('warning', (event) => seen.push(event))
   log.on('state', (event) => seen.push(event))
