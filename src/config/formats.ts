@@ -5,19 +5,33 @@
 import { readFile, stat } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { isKeelsonError } from '../index.js'
-import { type ConfigTree, copy, type Draft, freeze, line, refused } from './tree.js'
+import { type ConfigTree, copy, type Draft, freeze, line, MAX_DEPTH, refused } from './tree.js'
 
 /** The longest text that is taken, in bytes. */
 const MAX_BYTES = 16 * 1024 * 1024
 
 type Parse = (text: string) => unknown
 
+/** What a parser that recurses may be given: deeper than any tree that is taken, far from the end of a stack. */
+const maxDepth = 2 * MAX_DEPTH
+
 const PEERS: Readonly<Record<string, () => Promise<Parse>>> = {
   yaml: async () => {
-    const { parse } = await import('yaml')
-    return (text) => parse(text, { logLevel: 'error' }) ?? {}
+    const { Lexer, Parser, parse } = await import('yaml')
+    return (text) => {
+      // Its first half keeps a stack of its own; its second half the host's, at whose end not even an error is certain.
+      const parser = new Parser()
+      for (const lexeme of new Lexer().lex(text)) {
+        Array.from(parser.next(lexeme))
+        if (parser.stack.length > maxDepth) throw new RangeError('it is nested too deep')
+      }
+      return parse(text, { logLevel: 'error' }) ?? {}
+    }
   },
-  'smol-toml': async () => (await import('smol-toml')).parse,
+  'smol-toml': async () => {
+    const { parse } = await import('smol-toml')
+    return (text) => parse(text, { maxDepth })
+  },
 }
 
 /** A format by its name, and the package it needs. */
@@ -82,7 +96,6 @@ function drafted(subject: string, text: string, name: string, parse: Parse): Dra
 function reason(error: unknown, text: string): string {
   const { message, line: row, column } = Object(error) as { message?: unknown; line?: unknown; column?: unknown }
   const says = line(String(message ?? error).split(/:?\n\n/, 1)[0] as string)
-  if (says.includes('call stack')) return 'it is nested too deep'
   if (typeof row === 'number' && typeof column === 'number') return `${says} (line ${row}, column ${column})`
   const at = /at position (\d+)$/.exec(says)?.[1]
   if (at === undefined) return says

@@ -130,7 +130,8 @@ export async function inTime<Result>(
 function checked(subject: string, result: SchemaResult<unknown>): SchemaResult<unknown> {
   if (typeof result === 'object' && result !== null && ('value' in result || Array.isArray(result.issues)))
     return result
-  throw refused(subject, `the schema answered ${show(result)}; pass one that follows Standard Schema`)
+  const says = result === undefined ? 'nothing' : show(result)
+  throw refused(subject, `the schema answered ${says}; pass one that follows Standard Schema`)
 }
 
 /**

@@ -151,6 +151,10 @@ describe('refusals', () => {
     expect(await refusal(() => parseTree(lines.join('\n'), 'a.yaml'))).toContain(
       'config a.yaml: it is no YAML: Excessive alias count',
     )
+    const chain = Array.from({ length: 300 }, (_, i) => `a${i + 1}: &a${i + 1} [*a${i}]`)
+    expect(await refusal(() => parseTree(['a0: &a0 x', ...chain].join('\n'), 'a.yaml'))).toContain(
+      'is nested deeper than',
+    )
     expect(await refusal(() => parseTree('a: &a [*a]', 'a.yaml'))).toContain('is nested deeper than 100 levels')
   })
 
