@@ -148,7 +148,8 @@ export class Deployer extends BaseService {
     const over = new Set<string>()
     for (;;) {
       signal?.throwIfAborted()
-      const { error, begun, decided, goesOn } = await this.#alone(() => this.#pass(tried, signal))
+      const pass = this.#alone(() => this.#pass(tried, signal))
+      const { error, begun, decided, goesOn } = await until(pass, signal)
       if (error !== undefined) return this.#over({ directory: this.directory, steps: [], error })
       for (const [key, result] of decided) if (!over.has(key)) results.set(key, result)
       for (const [key, result] of await until(Promise.all(begun), signal)) {
@@ -199,6 +200,7 @@ export class Deployer extends BaseService {
     for (const move of moves) {
       const { key, name = '', action, after } = move
       if (action === 'keep') this.#deployment.keep(move)
+      if (move.overtakes === true) this.#deployment.overtake(name)
       decided.push([key, { ...stepOf(move), outcome: OUTCOMES[action] }])
       if (!isChange(move) || after !== undefined) continue
       tried.add(name)
@@ -274,6 +276,8 @@ export class Deployer extends BaseService {
         resolve()
       }
       const timer = this.#clock.setTimeout(over, this.#interval)
+      // It keeps no process alive: what is deployed does, or `run` (R46).
+      ;(timer as { unref?: () => unknown } | undefined)?.unref?.()
       signal.addEventListener('abort', over)
       if (signal.aborted) over()
     })

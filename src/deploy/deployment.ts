@@ -4,7 +4,7 @@
 import {
   type Clock,
   isKeelsonError,
-  type KeelsonError,
+  KeelsonError,
   type LiveOptions,
   type Orchestrator,
   type RestartOptions,
@@ -37,6 +37,13 @@ interface Deployed {
   readonly built: Candidate
 }
 
+/** A step under way, and what it brings up; its end can be hastened. */
+interface Busy {
+  readonly candidate: Candidate | undefined
+  readonly done: Promise<DeployResult>
+  readonly abort: AbortController
+}
+
 export interface DeploymentOptions {
   readonly orchestrator: DeployTarget
   readonly factories: FactoryRegistry
@@ -49,10 +56,7 @@ export interface DeploymentOptions {
 export class Deployment {
   readonly #options: DeploymentOptions
   readonly #deployed = new Map<string, Deployed>()
-  readonly #busy = new Map<
-    string,
-    { readonly candidate: Candidate | undefined; readonly done: Promise<DeployResult> }
-  >()
+  readonly #busy = new Map<string, Busy>()
   readonly #paused = new Map<string, Pause>()
 
   constructor(options: DeploymentOptions) {
@@ -88,10 +92,18 @@ export class Deployment {
   }
 
   #known({ name, dependencies }: Service): Known {
-    const { phase, stopReason } = this.#options.orchestrator.getServiceStatus(name)
-    const needs = (dependencies ?? []).map((edge) => ({ name: edge.name, optional: edge.optional === true }))
-    const isIdle = phase === 'idle'
-    return { needs, isIdle, isStoppedByHand: (isIdle || phase === 'moving') && stopReason === 'manual' }
+    const { orchestrator } = this.#options
+    return {
+      needs: (dependencies ?? []).map((edge) => ({ name: edge.name, optional: edge.optional === true })),
+      // Asked for only where it matters: a status reads what the service itself has to tell.
+      get isIdle() {
+        return orchestrator.getServiceStatus(name).phase === 'idle'
+      },
+      get isStoppedByHand() {
+        const { phase, stopReason } = orchestrator.getServiceStatus(name)
+        return (phase === 'idle' || phase === 'moving') && stopReason === 'manual'
+      },
+    }
   }
 
   /** The file has another name by now, and says the same. */
@@ -110,15 +122,22 @@ export class Deployment {
   /** Begins a step, in this very stretch of code; what becomes of it never rejects. */
   begin(move: Move): Promise<DeployResult> {
     const { name = '', candidate } = move
-    const done = this.#carryOut(move).then(
+    const abort = new AbortController()
+    const done = this.#carryOut(move, abort.signal).then(
       (more) => this.#settled(move, more),
       (thrown: unknown) => this.#unsettled(move, asError(thrown, 'START_FAILED', `service '${line(name)}'`)),
     )
-    this.#busy.set(name, { candidate, done })
+    this.#busy.set(name, { candidate: move.action === 'undeploy' ? undefined : candidate, done, abort })
     return done
   }
 
-  async #carryOut(move: Move): Promise<Partial<DeployResult>> {
+  /** Something else is asked for by now: what is being replaced is put back, so that nobody waits for it in vain. */
+  overtake(name: string): void {
+    const reason = `service '${line(name)}' - its file has changed while it was being replaced; see the next scan`
+    this.#busy.get(name)?.abort.abort(new KeelsonError('CANCELLED', reason))
+  }
+
+  async #carryOut(move: Move, signal: AbortSignal): Promise<Partial<DeployResult>> {
     const { orchestrator, timeout } = this.#options
     const { action, name = '', file = '', candidate } = move
     if (action === 'undeploy' || candidate === undefined) return this.#undeploy(name)
@@ -131,7 +150,7 @@ export class Deployment {
     const service = this.#options.factories.build(candidate.descriptor, this.#options.env, file)
     try {
       if (action === 'deploy') await orchestrator.register(service)
-      else await orchestrator.replace(service, { timeout })
+      else await orchestrator.replace(service, { timeout, signal })
     } finally {
       // Also when it was overtaken: whichever is registered now is the one that is deployed.
       const before = this.#deployed.get(name)

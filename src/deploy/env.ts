@@ -4,8 +4,7 @@
 import { Config } from '../config/index.js'
 import type { Logger, ServiceOptions } from '../index.js'
 
-type Observer = object // TEMPORARY
-const nopObserver = { startSpan: () => {}, counter: () => {}, histogram: () => {} }
+import { nopObserver, type Observer } from '../observe/index.js'
 
 import type { Descriptor } from './descriptor.js'
 

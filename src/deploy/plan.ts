@@ -4,6 +4,7 @@
 import { KeelsonError } from '../index.js'
 import { nameOf } from './descriptor.js'
 import { cycleIn, type Needs, sort, way } from './graph.js'
+import { canonical } from './plain.js'
 import type { Candidate, Entry } from './shelf.js'
 import type { DeployAction, DeployStep } from './story.js'
 import { arrows, line, list } from './wording.js'
@@ -15,6 +16,8 @@ export interface Move extends DeployStep {
   readonly candidate?: Candidate
   /** That of the file, so that the same refusal is told anew when the file has changed. */
   readonly version: number
+  /** What is under way for this name is no longer what is asked for. */
+  readonly overtakes?: boolean
 }
 
 /** One end of a dependency. */
@@ -94,14 +97,9 @@ function wishes(situation: Situation): { moves: Map<string, Move>; doubles: Move
     }
   }
   for (const [name, { file }] of deployed) {
-    if (!named.has(name))
-      moves.set(
-        name,
-        held(
-          { key: `name ${name}`, action: 'undeploy', name, file, because: `${line(file)} is gone`, version: 0 },
-          situation,
-        ),
-      )
+    if (named.has(name)) continue
+    const because = `${line(file)} ${entries.has(file) ? 'does not describe it any more' : 'is gone'}`
+    moves.set(name, held({ key: `name ${name}`, action: 'undeploy', name, file, because, version: 0 }, situation))
   }
   return { moves, doubles }
 }
@@ -138,7 +136,8 @@ function wish(name: string, { file, candidate, version }: Entry, situation: Situ
   const { enabled } = candidate.descriptor
   if (deployed === undefined) {
     if (!enabled) return move('keep', 'not enabled')
-    if (!situation.services.has(name) || situation.busy.has(name)) return move('deploy', `${line(file)} is new`)
+    if (!situation.services.has(name) || situation.busy.has(name))
+      return move('deploy', `${line(file)} describes it, and it is not there`)
     const error = new KeelsonError(
       'SERVICE_DUPLICATE',
       `descriptor '${line(name)}' in ${line(file)}: the name is taken by a service that is not from this directory; choose another`,
@@ -159,19 +158,23 @@ function wish(name: string, { file, candidate, version }: Entry, situation: Situ
 /** Which fields differ. */
 function differences({ descriptor: a }: Candidate, { descriptor: b }: Candidate): string {
   const fields = ['type', 'config', 'dependsOn', 'restart', 'healthCheck', 'essential', 'startDelay'] as const
-  return fields.filter((field) => JSON.stringify(a[field]) !== JSON.stringify(b[field])).join(', ')
+  return fields.filter((field) => canonical(a[field]) !== canonical(b[field])).join(', ')
 }
 
 /** The step, unless it is not its time. */
 function held(move: Move, { busy, paused, tried, now }: Situation): Move {
-  const { name = '', candidate } = move
-  if (!isChange(move)) return move
+  const { name = '', candidate, action } = move
+  const isUndeploy = action === 'undeploy'
   const wait = (because: string): Move => ({ ...move, action: 'wait', because })
+  const under = busy.get(name)
+  if (under !== undefined && (isUndeploy || candidate === undefined || !isSame(under, candidate)))
+    return { ...wait('an earlier scan is still at it, with what is no longer asked for'), overtakes: true }
+  if (!isChange(move)) return move
   if (busy.has(name)) return wait('an earlier scan is still at it')
   if (tried.has(name)) return wait('tried in this scan; the next one tries again')
   const pause = paused.get(name)
-  if (pause === undefined || candidate === undefined || !isSame(pause.candidate, candidate) || pause.dueAt <= now)
-    return move
+  if (pause === undefined || isUndeploy || candidate === undefined) return move
+  if (!isSame(pause.candidate, candidate) || pause.dueAt <= now) return move
   const seconds = Math.ceil((pause.dueAt - now) / 1_000)
   return wait(
     `attempt ${pause.attempt} failed: ${pause.error.message}; tried again in ${seconds} s, or when ${line(move.file ?? '')} changes`,
@@ -187,7 +190,9 @@ function refuseWhatCannotBe(moves: Map<string, Move>, situation: Situation): voi
   const instead = (name: string, action: 'refuse' | 'wait', because: string, error?: KeelsonError): void => {
     moves.set(name, { ...(moves.get(name) as Move), action, because, ...(error && { error }) })
   }
-  const isByHand = [...situation.services.values()].some(({ isStoppedByHand }) => isStoppedByHand)
+  const isReplacing = [...moves.values()].some(({ action }) => action === 'replace')
+  const isByHand = isReplacing && [...situation.services.values()].some(({ isStoppedByHand }) => isStoppedByHand)
+  const waits = new Map<string, readonly string[]>()
   for (let hasChanged = true; hasChanged; ) {
     hasChanged = false
     const graph = becoming(moves, situation)
@@ -200,6 +205,8 @@ function refuseWhatCannotBe(moves: Map<string, Move>, situation: Situation): voi
         else if (!graph.has(need.name)) missing.push(need.name)
       }
       const move = moves.get(name)
+      if (move?.action === 'deploy' && missing.length > 0) waits.set(name, missing)
+      else waits.delete(name)
       // A service at rest is only exchanged; one that is new waits for what is missing.
       if (move?.action !== 'replace' || situation.services.get(name)?.isIdle !== false) continue
       const byHand = isByHand ? stoppedByHand(name, graph, situation) : undefined
@@ -228,6 +235,14 @@ function refuseWhatCannotBe(moves: Map<string, Move>, situation: Situation): voi
       instead(name, 'refuse', says, new KeelsonError('DEPENDENCY_CYCLE', says))
       hasChanged = true
     }
+  }
+  for (const [name, missing] of waits) {
+    const move = moves.get(name)
+    if (move?.action === 'deploy')
+      moves.set(name, {
+        ...move,
+        because: `${move.because}; it will wait for ${list(missing)}, which nobody has registered`,
+      })
   }
 }
 

@@ -295,7 +295,7 @@ it('R39 a listener that throws or rejects disturbs nobody, and is written to the
     "error deployer: a listener of 'deploy' threw",
     "error deployer: a listener of 'deploy' threw",
     "error deployer: a listener of 'scan' threw",
-    "info deployer: deploy 'a' done: a.json is new",
+    "info deployer: deploy 'a' done: a.json describes it, and it ",
     'warn deployer: refused: descriptor b.json: it is no JSON: Ex',
   ])
 })

@@ -1,5 +1,7 @@
 /** A scan makes the orchestrator equal to the directory: what is new, changed, gone, and what is left alone. */
+import { defineService } from 'keelson'
 import { describe, expect, it } from 'vitest'
+import { settled } from '../support/promises.js'
 import { host, lines } from './host.js'
 
 const plain = (name: string, more: object = {}): object => ({ name, type: 'plain', ...more })
@@ -173,5 +175,80 @@ describe('a scan', () => {
     expect(h.built).toEqual(['a@1', 'a@2'])
     expect(h.is('a')).toBe('running 2')
     expect(reports.map(({ steps }) => steps[0]?.outcome).sort()).toEqual(['done', 'unchanged', 'unchanged'])
+  })
+
+  it('R49 a replacement under way is put back when its file changes, is gone or is as before: nobody waits for a broken one', async () => {
+    const h = await host({ timeout: 100_000 })
+    const hanging = version('a', 2, { start: 'hangs' })
+    await h.write('a.json', version('a', 1))
+    await h.scan()
+    for (const [content, is, hook] of [
+      [version('a', 3), 'running', 'a@3 start'],
+      [version('a', 3), 'running', 'a@3 start'], // as before: it was put back
+      [version('a', 3, { takes: 1 }), 'running', 'a@3 start'],
+      [plain('a', { ...hanging, enabled: false }), '-', 'a@3 stop (removed)'],
+    ] as const) {
+      await h.write('a.json', hanging)
+      const first = settled(h.deployer.scan())
+      while (!h.is('a').startsWith('starting')) await new Promise((resolve) => setImmediate(resolve))
+      const begun = h.clock.now()
+      await h.write('a.json', content)
+      await h.scan()
+      expect([h.is('a').split(' ')[0], h.hooks.at(-1)]).toEqual([is, hook])
+      expect(first.value?.steps[0]).toMatchObject({ action: 'replace', outcome: 'postponed' })
+      expect(h.clock.now() - begun).toBeLessThan(1_000)
+    }
+    expect(h.events.filter(({ outcome }) => outcome !== 'done')).toEqual([])
+  })
+
+  it('undeploys also what it has given up replacing for a while', async () => {
+    const h = await host()
+    await h.write('a.json', version('a', 1))
+    await h.scan()
+    await h.write('a.json', version('a', 2, { start: 'fails' }))
+    await h.scan()
+    await h.write('a.json', { ...version('a', 2, { start: 'fails' }), enabled: false })
+    await h.scan()
+    expect([h.is('a'), h.deployer.getServiceData().failing]).toEqual(['-', 0])
+  })
+
+  it('takes a type that was registered later, in the next scan', async () => {
+    const h = await host()
+    await h.write('a.json', { name: 'a', type: 'late' })
+    await h.scan()
+    await h.scan()
+    expect(h.told()).toEqual(['refused refuse a.json CONFIG_INVALID'])
+    h.factories.register('late', (_config, env) => defineService(env.name, env.options))
+    await h.scan()
+    expect(h.is('a')).toBe('running 1')
+  })
+})
+
+describe('a plan', () => {
+  it('says what a scan would do and why, and does none of it', async () => {
+    const h = await host()
+    await h.write('a.json', version('a', 1))
+    await h.write('b.json', plain('b', { dependsOn: ['a'] }))
+    await h.write('c.json', plain('c'))
+    await h.write('d.json', plain('d'))
+    await h.scan()
+    h.events.length = h.built.length = 0
+    await h.write('a.json', version('a', 2))
+    await h.write('b.json', plain('b', { dependsOn: ['a'], startDelay: 5 }))
+    await h.write('c.json', plain('e', { dependsOn: ['ghost', 'a'] }))
+    await h.write('f.json', '[')
+    await h.remove('d.json')
+    const { directory, steps } = await h.deployer.plan()
+    expect(directory).toBe(h.folder)
+    expect(steps.map(({ action, name, because }) => `${action} ${name}: ${because}`)).toEqual([
+      'replace a: a.json has changed: config',
+      'reconfigure b: b.json has changed: startDelay, which needs no restart',
+      "deploy e: c.json describes it, and it is not there; it will wait for 'ghost', which nobody has registered",
+      'undeploy d: d.json is gone',
+      'undeploy c: c.json does not describe it any more',
+      expect.stringMatching(/^refuse undefined: descriptor f\.json: it is no JSON/),
+    ])
+    expect([h.built, h.events, h.is('a'), h.is('d')]).toEqual([[], [], 'running 1', 'running 1'])
+    expect(lines((await h.scan()).steps)).toEqual(lines(steps))
   })
 })
