@@ -36,8 +36,8 @@ export interface Inside {
   applied(): string | undefined
   /** Reads the file. */
   read(): Promise<string>
-  /** Makes the next snapshot of a text. */
-  apply(text: string): Promise<ConfigChange | undefined>
+  /** Makes the next snapshot of a text, unless another was made since that of the text `over`. */
+  apply(text: string, over: string | undefined): Promise<ConfigChange | undefined | 'overtaken'>
 }
 
 /** The inside of a configuration, for this room. */
@@ -86,7 +86,8 @@ export class Config<Value = unknown> extends ConfigReader {
       path: config.#source.path,
       applied: () => config.#held.text,
       read: () => textOf(config.name, config.#source.path as string),
-      apply: (text) => config.#queue(() => config.#apply(text)),
+      apply: (text, over) =>
+        config.#queue(async () => (config.#held.text === over ? await config.#apply(text) : 'overtaken')),
     })
   }
 

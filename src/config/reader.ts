@@ -160,7 +160,8 @@ export abstract class ConfigReader {
    * `fallback`, a plain object, if one is passed, stands in when there is none or something else.
    * @throws `CONFIG_INVALID` as `string`.
    */
-  section(path: ConfigPath, ...fallback: [fallback?: object]): ConfigSection {
+  section(path: ConfigPath, fallback?: object): ConfigSection
+  section(path: ConfigPath, ...fallback: [object?]): ConfigSection {
     const { subject, base, origins } = this.#place()
     const keys = keysOf(subject, path)
     const at = [...base, ...keys]

@@ -16,7 +16,7 @@ export interface Shape {
 }
 
 /** Nothing is said. */
-export const UNKNOWN: Shape = { keys: [], types: new Set(), child: () => UNKNOWN }
+const UNKNOWN: Shape = { keys: [], types: new Set(), child: () => UNKNOWN }
 
 /** The shape that a schema wants its input to have; unknown if it does not tell. */
 export function shapeOf(schema: StandardSchema | undefined): Shape {

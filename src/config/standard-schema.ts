@@ -31,6 +31,8 @@ export type SchemaResult<Output> =
 
 /** One thing that a schema finds wrong. */
 export interface SchemaIssue {
+  /** What, for people. */
   readonly message: string
+  /** Where, from the top. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }

@@ -29,7 +29,12 @@ export interface ConfigWatcherOptions extends ServiceOptions {
 }
 
 /** What a look has found: a text, or why there is none. */
-type Found = { readonly mark: string; readonly text?: string; readonly error?: KeelsonError }
+type Found = {
+  readonly mark: string
+  readonly text?: string
+  readonly error?: KeelsonError
+  readonly over?: string | undefined
+}
 
 /**
  * A service that reloads a configuration whenever its file has changed: edited in place, replaced by renaming, or behind
@@ -110,20 +115,23 @@ export class ConfigWatcher extends BaseService {
   }
 
   async #read(): Promise<Found> {
+    const over = this.#inside.applied()
     try {
       const text = await this.#inside.read()
-      return { mark: `text ${text}`, text }
+      return { mark: `text ${text}`, text, over }
     } catch (error) {
       const known = isKeelsonError(error) ? error : refused(this.#config.name, 'it cannot be read', { cause: error })
       return { mark: `error ${known.message}`, error: known }
     }
   }
 
-  async #apply(context: RunContext, { mark, text, error }: Found): Promise<void> {
+  async #apply(context: RunContext, { mark, text, error, over }: Found): Promise<void> {
     try {
       if (text === undefined) throw error
-      const change = await this.#inside.apply(text)
-      this.#settle(context, change === undefined ? 'says the same in other words' : `changed: ${list(change)}`)
+      const change = await this.#inside.apply(text, over)
+      if (change === 'overtaken')
+        this.#pending = undefined // by a reload(): the next look will tell
+      else this.#settle(context, change === undefined ? 'says the same in other words' : `changed: ${list(change)}`)
     } catch (thrown) {
       this.#pending = { mark, error: thrown as KeelsonError }
     }

@@ -17,14 +17,15 @@ import { Config, ConfigWatcher } from 'keelson/config'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { file, folder, notes, refusal } from '../support/config.js'
-import { world } from '../support/world.js'
+import { run } from '../support/house.js'
+import { deferred, world } from '../support/world.js'
 
 const schema = z.object({ n: z.number() })
 
 /** A watched configuration, asleep after its first look; `tick` lets its sleep pass and waits for the look that follows. */
-async function watched(path: string, options: ServiceOptions & { before?: () => void } = {}) {
-  const { before, ...rest } = options
-  const config = await Config.load(path, { schema })
+async function watched(path: string, options: ServiceOptions & { before?: () => void; schema?: typeof schema } = {}) {
+  const { before, schema: wanted = schema, ...rest } = options
+  const config = await Config.load(path, { schema: wanted })
   const logger = notes()
   const { app, clock, log } = world({ logger })
   const sleeps: number[] = []
@@ -48,6 +49,9 @@ async function watched(path: string, options: ServiceOptions & { before?: () => 
     for (let turns = 0; !isAsleep && turns < 100_000; turns++) await new Promise((resolve) => setImmediate(resolve))
     expect(isAsleep).toBe(true)
   }
+  const looking = async (): Promise<void> => {
+    while (isAsleep) await new Promise((resolve) => setImmediate(resolve))
+  }
   const tick = async (times = 1): Promise<void> => {
     for (let count = 0; count < times; count++) {
       await clock.advance(sleeps.at(-1) ?? 0)
@@ -62,7 +66,20 @@ async function watched(path: string, options: ServiceOptions & { before?: () => 
   const changes: string[] = []
   config.onChange(({ paths }) => changes.push(paths.join()))
   const errors = (): string[] => logger.lines.filter((line) => line.startsWith('error'))
-  return { app, clock, log, config, watcher, logger, sleeps, tick, changes, errors, n: () => config.integer('n') }
+  return {
+    app,
+    clock,
+    log,
+    config,
+    watcher,
+    logger,
+    sleeps,
+    tick,
+    looking,
+    changes,
+    errors,
+    n: () => config.integer('n'),
+  }
 }
 
 const write = (path: string, n: number): void => writeFileSync(path, `{"n":${n}}`)
@@ -224,6 +241,33 @@ describe('an edit', () => {
   })
 })
 
+it('a look that a reload() has overtaken does not undo it: the next looks tell', async () => {
+  const asked: number[] = []
+  const open = deferred()
+  const slow = z.object({
+    n: z.number().refine(async (n) => {
+      asked.push(n)
+      if (n === 3) await open.promise
+      return true
+    }),
+  })
+  const path = file('app.json', '{"n":1}')
+  const { config, tick, n, looking } = await watched(path, { schema: slow })
+  write(path, 2)
+  await tick()
+  write(path, 3)
+  const reloaded = config.reload()
+  while (asked.at(-1) !== 3) await new Promise((resolve) => setImmediate(resolve))
+  write(path, 2) // what the watcher saw before, and sees again while 3 is being validated
+  const look = tick()
+  await looking()
+  open.resolve()
+  await Promise.all([reloaded, look])
+  expect([n(), [...new Set(asked)]]).toEqual([3, [1, 3]])
+  await tick(2)
+  expect([n(), [...new Set(asked)]]).toEqual([2, [1, 3, 2]])
+})
+
 describe('a file that is not whole', () => {
   it.each<[string, string]>([
     ['half-written', '{"n":'],
@@ -326,6 +370,17 @@ describe('the service', () => {
     await third.app.stop()
     expect(third.clock.pending).toBe(0)
   })
+
+  it('keeps no process alive by itself', async () => {
+    const path = file('app.json', '{"n":1}')
+    const program = `
+      import { Orchestrator } from 'keelson'
+      import { Config, ConfigWatcher } from 'keelson/config'
+      const app = new Orchestrator({ services: [new ConfigWatcher(await Config.load(${JSON.stringify(path)}))] })
+      await app.start()
+      console.log('up')`
+    expect(await run('--input-type=module', '-e', program)).toEqual({ code: 0, stdout: 'up\n', stderr: '' })
+  }, 30_000)
 
   it('looks as often as it is told', async () => {
     const path = file('app.json', '{"n":1}')
