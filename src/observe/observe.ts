@@ -6,6 +6,7 @@ import {
   type Clock,
   type EventMap,
   type EventType,
+  KeelsonError,
   type Orchestrator,
   systemClock,
   type Unsubscribe,
@@ -34,6 +35,8 @@ export interface Observation extends Unsubscribe {
   /** The span of the start or stop of this service that is under way. */
   spanOf(name: string): Span | undefined
 }
+
+const KNOWN: readonly string[] = ['clock', 'attributes', 'parent'] satisfies (keyof ObserveOptions)[]
 
 /** What is looked at. */
 interface Watch {
@@ -70,9 +73,12 @@ const HANDLERS = {
  * *Guarantees:* an observer that throws or rejects disturbs neither the orchestrator nor other spans; it is reported
  * like any listener (R39). With {@link nopObserver} nothing is subscribed to.
  *
+ * @throws `CONFIG_INVALID` for something that is no orchestrator or no observer, and for an unknown option.
+ *
  * Runnable: `examples/15-observe.ts`.
  */
 export function observe(app: Orchestrator, observer: Observer, options: ObserveOptions = {}): Observation {
+  check(app, observer, options)
   if (observer === nopObserver)
     return observation(
       () => {},
@@ -114,6 +120,19 @@ export function observe(app: Orchestrator, observer: Observer, options: ObserveO
     (name) => trace.spanOf(name),
   )
 }
+
+function check(app: unknown, observer: unknown, options: ObserveOptions): void {
+  const lacks = (what: unknown, methods: readonly string[]): string | undefined =>
+    methods.find((method) => typeof (Object(what) as Record<string, unknown>)[method] !== 'function')
+  const method = lacks(observer, ['startSpan', 'counter', 'histogram'])
+  if (lacks(app, ['on']) !== undefined) throw invalid('app is no orchestrator; pass one')
+  if (method !== undefined) throw invalid(`observer has no ${method}(); pass an Observer, such as otelObserver()`)
+  if (typeof options !== 'object' || options === null) throw invalid('options is no object; pass { clock }')
+  for (const key of Object.keys(options))
+    if (!KNOWN.includes(key)) throw invalid(`${key} is no option; known are ${KNOWN.join(', ')}`)
+}
+
+const invalid = (what: string): KeelsonError => new KeelsonError('CONFIG_INVALID', `observe(): ${what}`)
 
 function observation(end: () => void, spanOf: (name: string) => Span | undefined): Observation {
   return Object.assign(end, { spanOf, [Symbol.dispose ?? Symbol.for('Symbol.dispose')]: end }) as Observation

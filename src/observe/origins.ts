@@ -9,6 +9,8 @@ export interface Origin {
   span: Span | undefined
   /** The call is under way: what its services do by themselves is still part of it. */
   open: boolean
+  /** What a call asked of which service; absent of what a service did by itself. */
+  readonly key?: string
   /** Of the event that it began with. */
   readonly seq: number
   /** When it began: its times run with the monotonic clock from here. */

@@ -33,7 +33,7 @@ function safe(text: string): string {
 }
 
 /** ISO 8601 of milliseconds since the Unix epoch, by the proleptic Gregorian calendar whose years begin in March. */
-export function iso(wall: number): string {
+function iso(wall: number): string {
   const ms = Math.floor(wall)
   const day = Math.floor(ms / 86_400_000)
   const shifted = day + 719_468

@@ -45,10 +45,9 @@ interface Moving {
   readonly began: number
 }
 
-/** A call that began, and what it asked of which service. */
+/** A call: what it asked of which service. */
 interface Call extends Origin {
-  readonly operation: OperationKind
-  readonly target: string | undefined
+  readonly key: string
 }
 
 /** The call that each reason of a stop is asked for by. The event before it may be of another: it was waited for. */
@@ -60,8 +59,12 @@ const ASKED: Readonly<{ [reason: string]: { readonly operation: OperationKind; r
   removed: { operation: 'unregister' },
 }
 
-/** Calls that bring something up. */
-const RAISES: ReadonlySet<OperationKind> = new Set(['start', 'restart', 'replace', 'register'])
+/** Calls that bring something up, and those that do not. */
+const RAISES: readonly OperationKind[] = ['start', 'restart', 'replace', 'register']
+const OTHERS: readonly OperationKind[] = ['stop', 'unregister']
+
+/** Reasons of a stop that a start follows by itself. */
+const AGAIN: ReadonlySet<string> = new Set(['restart', 'replaced', 'dependency'])
 
 /** Ends that a service comes to by itself. */
 const OWN_ENDS: ReadonlySet<string | undefined> = new Set(['failed', 'unhealthy', 'completed'])
@@ -74,6 +77,8 @@ export class Trace {
   readonly #calls = new Map<number, Call>()
   /** The last that asked this of that service, under way or not. */
   readonly #last = new Map<string, Call>()
+  /** The last that was to bring something up. */
+  #raised: Call | undefined
   readonly #lives = new Map<string, Life>()
 
   constructor(host: TraceHost) {
@@ -84,9 +89,11 @@ export class Trace {
     const { timeline, fence } = this.#host
     const now = timeline.of(timestamp)
     if (phase === 'begin') {
-      const origin: Call = { span: undefined, open: true, wall: timestamp, now, seq, operation, target }
+      const key = keyOf(operation, target)
+      const origin: Call = { span: undefined, open: true, wall: timestamp, now, seq, key }
       this.#calls.set(id, origin)
-      this.#last.set(keyOf(operation, target), origin)
+      this.#last.set(key, origin)
+      if (RAISES.includes(operation)) this.#raised = origin
       this.#origins.note(seq, origin)
       const named = target === undefined ? {} : { 'keelson.operation.target': target }
       this.#begin(`keelson.${operation}`, origin, now, {
@@ -144,7 +151,7 @@ export class Trace {
   /** A service was removed: its name may come to mean another one. */
   gone(name: string): void {
     this.#lives.delete(name)
-    for (const { operation } of [...this.#last.values()]) this.#last.delete(keyOf(operation, name))
+    for (const operation of [...RAISES, ...OTHERS]) this.#last.delete(keyOf(operation, name))
   }
 
   /** The span of the start or stop of a service that is under way. */
@@ -161,6 +168,7 @@ export class Trace {
     this.#lives.clear()
     this.#calls.clear()
     this.#last.clear()
+    this.#raised = undefined
   }
 
   #life(name: string): Life {
@@ -182,7 +190,8 @@ export class Trace {
     const origin = this.#caused(life, causedBy)
     if (newState === 'stopping') {
       const asked = reason && ASKED[reason]
-      const call = asked && this.#last.get(keyOf(asked.operation, asked.all ? undefined : name))
+      const key = asked && keyOf(asked.operation, asked.all ? undefined : name)
+      const call = key === undefined || key === origin?.key ? undefined : this.#last.get(key)
       if (call !== undefined) return call
       return isOwnEnd(oldState, reason) && origin?.open !== true ? undefined : origin
     }
@@ -191,13 +200,13 @@ export class Trace {
     return this.#awaited(waitedFor) ?? this.#remembered(name, life) ?? origin
   }
 
-  /** The call that a start was remembered for while the service was stopping, or while it was waiting. */
+  /** The call that a start was remembered for while the service was stopping, or that changed what it waits for. */
   #remembered(name: string, { stopSeq, reason }: Life): Origin | undefined {
-    const after = [...this.#calls.values()].filter(({ operation, seq }) => RAISES.has(operation) && seq > stopSeq)
-    const named = after.filter(({ target }) => target === name).at(-1)
-    // What a cascade has stopped returns by itself.
-    if (named !== undefined || reason === 'dependency') return named
-    return after.filter(({ target }) => target === undefined).at(-1) ?? after.at(-1)
+    const later = (call: Call | undefined): Call[] => (call?.open && call.seq > stopSeq ? [call] : [])
+    const named = RAISES.flatMap((operation) => later(this.#last.get(keyOf(operation, name))))
+    // What was to start again anyway does so because of what has stopped it.
+    if (named.length > 0 || reason === undefined || AGAIN.has(reason)) return latest(named)
+    return [...later(this.#last.get('start')), ...later(this.#raised)][0]
   }
 
   /** A pause or a permit came between a dependency and the start: it still comes from the one that was waited for longest. */
@@ -251,6 +260,13 @@ export class Trace {
     // A start that somebody cut short says nothing of how long starts take.
     if (newState !== 'stopping' || errors.length > 0) numbers.moved(kind, Math.max(0, now - began), event, errors)
   }
+}
+
+function latest(calls: readonly Call[]): Call | undefined {
+  return calls.reduce<Call | undefined>(
+    (last, call) => (last === undefined || call.seq > last.seq ? call : last),
+    undefined,
+  )
 }
 
 function keyOf(operation: OperationKind, target: string | undefined): string {

@@ -1,6 +1,6 @@
 /** An observer may be anybody's: whatever it does, it disturbs nobody (R39); and without one nothing is done at all. */
 import { channel } from 'node:diagnostics_channel'
-import { Orchestrator } from 'keelson'
+import { isKeelsonError, Orchestrator } from 'keelson'
 import { nopObserver, type Observer, observe } from 'keelson/observe'
 import { describe, expect, it, vi } from 'vitest'
 import { observing, telemetry } from '../support/telemetry.js'
@@ -75,6 +75,28 @@ describe('R39 an observer that throws', () => {
     await clock.settle()
     expect(traces(from)).toEqual(['start @0 +0 done', '  service.start api#1 @0 +0'])
   })
+})
+
+it.each([
+  [{}, nopObserver, {}, /app is no orchestrator/],
+  [
+    new Orchestrator(),
+    () => nopObserver,
+    {},
+    /observer has no startSpan\(\); pass an Observer, such as otelObserver\(\)/,
+  ],
+  [new Orchestrator(), { startSpan: boom, counter: boom }, {}, /observer has no histogram/],
+  [new Orchestrator(), nopObserver, null, /options is no object/],
+  [new Orchestrator(), nopObserver, { clok: 1 }, /clok is no option; known are clock, attributes, parent/],
+])('R51 what observe cannot take is refused: %#', (app, observer, options, message) => {
+  let thrown: unknown
+  try {
+    observe(app as never, observer as never, options as never)
+  } catch (error) {
+    thrown = error
+  }
+  expect(isKeelsonError(thrown, 'CONFIG_INVALID')).toBe(true)
+  expect((thrown as Error).message).toMatch(message)
 })
 
 describe('no observer', () => {

@@ -257,6 +257,54 @@ it('two calls at once keep their own', async () => {
   ])
 })
 
+it('two restarts at once keep their own, and so does a service that is registered meanwhile', async () => {
+  const [a, b] = [service('a', { stop: { takes: 5 }, start: { takes: 10 } }), service('b', { stop: { takes: 9 } })]
+  const { app, clock, traces } = observed({ services: [a, b] })
+  void settled(app.start())
+  await clock.advance(100)
+  void settled(app.restartService('a'))
+  void settled(app.restartService('b'))
+  await clock.settle()
+  void settled(app.register(service('late', { start: { takes: 1 } })))
+  await clock.advance(20)
+  expect(traces().slice(3)).toEqual([
+    'register late @100 +0 done',
+    '  service.start late#1 @100 +1',
+    'restart b @100 +9 done',
+    '  service.stop b#1 @100 +9 restart',
+    '  service.start b#2 @109 +0',
+    'restart a @100 +15 done',
+    '  service.stop a#1 @100 +5 restart',
+    '  service.start a#2 @105 +10',
+  ])
+})
+
+it('a start that is remembered while the service stops is below the call that asked for it, not below the stop', async () => {
+  const db = service('db', { stop: { takes: 10 } })
+  const api = service('api', { dependsOn: ['db'], stop: { takes: 5 } })
+  const { app, clock, traces } = observed({ services: [db, api] })
+  void settled(app.start())
+  await clock.advance(100)
+  void settled(app.stopService('db'))
+  await clock.advance(7)
+  void settled(app.startService('api'))
+  await clock.advance(3)
+  void settled(app.stop())
+  await clock.settle()
+  void settled(app.start())
+  await clock.advance(20)
+  expect(traces().slice(3)).toEqual([
+    'stop db @100 +7 cancelled',
+    '  service.stop api#1 @100 +5 dependency',
+    '  service.stop db#1 @105 +10 manual',
+    'start api @107 +3 cancelled',
+    'stop @110 +0 cancelled',
+    'start @110 +5 done',
+    '  service.start db#2 @115 +0',
+    '  service.start api#2 @115 +0',
+  ])
+})
+
 it('setting the wall clock does not change how long anything took', async () => {
   const db = service('db', { start: { takes: 50 }, stop: { takes: 5 } })
   const { app, clock, traces } = observed({ services: [db] })
