@@ -1,6 +1,6 @@
 // A directory as it is now: which files it has that can be descriptors, and what stands in each.
 // Reads only; never waits for a pipe, never fails for one bad file, and believes that a file is gone only when it has
-// looked twice, since a listing may miss a file that is being renamed.
+// looked again, since one that is being renamed may be met under neither name.
 
 import { constants } from 'node:fs'
 import { lstat, open, readdir } from 'node:fs/promises'
@@ -13,28 +13,43 @@ export type Content = { readonly text: string; readonly error?: undefined } | { 
 
 const MAX_BYTES = 1024 * 1024
 const AT_ONCE = 16
+const MOST_LOOKS = 10
 
 /** Files that an editor or a mount keeps beside the real ones begin with a dot. */
 const isDescriptor = (name: string): boolean => /^[^.].*\.(json|ya?ml)$/.test(name)
 
 /**
- * The contents of a directory's files, by name, sorted. `known` are the names that were there the last time.
- * @throws `CONFIG_INVALID` when the directory itself cannot be read.
+ * The contents of a directory's files, by name, sorted. `known` are the names that were there the last time: that one of
+ * them is gone is believed when two looks in a row have found the same names, for it may be on its way to another name.
+ * @throws `CONFIG_INVALID` when the directory itself cannot be read, or does not come to rest.
  */
 export async function readDirectory(path: string, known: Iterable<string>): Promise<Map<string, Content>> {
-  const names = new Set(await namesIn(path))
-  for (const name of known) {
-    if (names.has(name)) continue
-    for (const again of await namesIn(path)) names.add(again)
-    break
+  const expected = [...known]
+  let last = await look(path)
+  if (!last.isTorn && expected.every((name) => last.found.has(name))) return last.found
+  for (let looks = 0; looks < MOST_LOOKS; looks++) {
+    const next = await look(path)
+    const isSame = next.found.size === last.found.size && [...next.found.keys()].every((name) => last.found.has(name))
+    if (isSame && !next.isTorn) return next.found
+    last = next
   }
-  const queue = [...names].sort()
-  const found = new Map<string, Content | undefined>(queue.map((name) => [name, undefined]))
+  throw new KeelsonError(
+    'CONFIG_INVALID',
+    `directory ${path}: its files come and go faster than they can be read; nothing is changed until it is at rest`,
+  )
+}
+
+/** One look at all files; torn if one that was listed was gone before it could be read. */
+async function look(path: string): Promise<{ readonly found: Map<string, Content>; readonly isTorn: boolean }> {
+  const names = (await namesIn(path)).sort()
+  const found = new Map<string, Content | undefined>(names.map((name) => [name, undefined]))
+  const queue = [...names]
   const worker = async (): Promise<void> => {
     for (let name = queue.pop(); name !== undefined; name = queue.pop()) found.set(name, await contentOf(path, name))
   }
   await Promise.all(Array.from({ length: AT_ONCE }, worker))
-  return new Map([...found].filter((entry): entry is [string, Content] => entry[1] !== undefined))
+  const there = new Map([...found].filter((entry): entry is [string, Content] => entry[1] !== undefined))
+  return { found: there, isTorn: there.size < found.size }
 }
 
 async function namesIn(path: string): Promise<string[]> {

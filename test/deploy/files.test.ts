@@ -129,7 +129,7 @@ describe('a file', () => {
   it('that is no regular UTF-8 file of bounded size is refused, and never waited for', async () => {
     const h = await deployed('a')
     await unlink(join(h.folder, 'a.json'))
-    execFileSync('mkfifo', [join(h.folder, 'a.json')])
+    execFileSync('sh', ['-c', 'mkfifo "$1"', 'sh', join(h.folder, 'a.json')])
     await h.write('big.json', `"${'x'.repeat(1024 * 1024)}"`)
     await writeFile(join(h.folder, 'bytes.json'), Buffer.from([0x7b, 0xff, 0xfe, 0x7d]))
     await mkdir(join(h.folder, 'folder.json'))
@@ -208,6 +208,23 @@ describe('a directory', () => {
     await rename(`${h.folder}-away`, h.folder)
     expect(lines((await h.scan()).steps)).toEqual(['keep a'])
     expect(h.hooks).toEqual([])
+  })
+
+  it('whose files are being renamed all the time restarts nothing, whenever it is read', async () => {
+    const names = Array.from({ length: 20 }, (_, i) => `s${i}`)
+    const h = await deployed(...names)
+    let isOver = false
+    const storm = (async () => {
+      for (let round = 0; !isOver; round++)
+        for (const name of names)
+          await h.rename(`${name}${round % 2 ? '.x' : ''}.json`, `${name}${round % 2 ? '' : '.x'}.json`)
+    })()
+    for (let i = 0; i < 25; i++) await h.deployer.scan()
+    isOver = true
+    await storm
+    await h.scan()
+    expect([h.hooks, h.app.registry.size]).toEqual([[], 20])
+    expect(h.told().filter((line) => !/^(done deploy|refused refuse directory)/.test(line))).toEqual([])
   })
 
   it('that is empty undeploys everything', async () => {
