@@ -177,6 +177,12 @@ describe('what its text becomes', () => {
       expect(laid({}, { [`APP_${key}`]: text }, schema).value).toEqual({ [key]: value })
     })
 
+    it('of several readings that are wrong the likeliest is told', async () => {
+      expect(await refusal(() => laid({}, { APP_COUNT: '1.5' }, schema))).toMatch(
+        /^config: count is 1.5 \(from APP_COUNT\) - /,
+      )
+    })
+
     it('several are found at once', () => {
       const env = { APP_TEXT: '5', APP_FLAG: '1', APP_COUNT: '5', APP_ODD: 'null' }
       expect(laid({}, env, schema).value).toEqual({ text: '5', flag: true, count: 5, odd: 'null' })

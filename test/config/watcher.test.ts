@@ -50,13 +50,15 @@ async function watched(path: string, options: ServiceOptions & { before?: () => 
     expect(isAsleep).toBe(true)
   }
   const looking = async (): Promise<void> => {
-    while (isAsleep) await new Promise((resolve) => setImmediate(resolve))
+    const before = sleeps.length
+    while (isAsleep && sleeps.length === before) await new Promise((resolve) => setImmediate(resolve))
   }
   const tick = async (times = 1): Promise<void> => {
     for (let count = 0; count < times; count++) {
       await clock.advance(sleeps.at(-1) ?? 0)
       await asleep()
     }
+    await asleep()
   }
   const watcher = new ConfigWatcher(config, { clock: own, ...rest })
   await app.register(watcher)
@@ -196,6 +198,18 @@ describe('an edit', () => {
     write(path, 2)
     await app.startService('config-watcher')
     await tick(2)
+    expect(n()).toBe(2)
+  })
+
+  it('seen only by the life before is looked at twice by the next', async () => {
+    const path = file('app.json', '{"n":1}')
+    const { app, clock, tick, looking, n, sleeps } = await watched(path)
+    write(path, 2)
+    await tick()
+    await Promise.all([app.restartService('config-watcher'), clock.settle(), looking()])
+    await tick(0)
+    expect([n(), sleeps.slice(1)]).toEqual([1, [200, 200]])
+    await tick()
     expect(n()).toBe(2)
   })
 
@@ -345,12 +359,13 @@ describe('a file that is not whole', () => {
 
   it('is told to be well again when it says what it said before', async () => {
     const path = file('app.json', '{"n":1}')
-    const { tick, watcher, logger, changes } = await watched(path)
+    const { tick, watcher, logger, changes, log } = await watched(path)
     unlinkSync(path)
     await tick(5)
     write(path, 1)
     await tick()
     expect([watcher.problem, changes, logger.lines.at(-1)]).toEqual([undefined, [], `info config ${path} is as before`])
+    expect(log.lines().at(-1)).toBe('status config-watcher: is as before')
   })
 })
 
