@@ -12,77 +12,14 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { Clock, ServiceOptions } from 'keelson'
+import type { ServiceOptions } from 'keelson'
 import { Config, ConfigWatcher } from 'keelson/config'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
-import { file, folder, notes, refusal } from '../support/config.js'
+import { file, folder, refusal } from '../support/config.js'
+import { watched } from '../support/config-watched.js'
 import { run } from '../support/house.js'
-import { deferred, world } from '../support/world.js'
-
-const schema = z.object({ n: z.number() })
-
-/** A watched configuration, asleep after its first look; `tick` lets its sleep pass and waits for the look that follows. */
-async function watched(path: string, options: ServiceOptions & { before?: () => void; schema?: typeof schema } = {}) {
-  const { before, schema: wanted = schema, ...rest } = options
-  const config = await Config.load(path, { schema: wanted })
-  const logger = notes()
-  const { app, clock, log } = world({ logger })
-  const sleeps: number[] = []
-  let isAsleep = false
-  const own: Clock = {
-    now: () => clock.now(),
-    wall: () => clock.wall(),
-    defer: (callback) => clock.defer(callback),
-    setTimeout(callback, ms) {
-      isAsleep = true
-      sleeps.push(ms)
-      return clock.setTimeout(callback, ms)
-    },
-    clearTimeout(handle) {
-      isAsleep = false
-      clock.clearTimeout(handle)
-    },
-  }
-  /** The disk takes time of its own, which no virtual clock can give it. */
-  const asleep = async (): Promise<void> => {
-    for (let turns = 0; !isAsleep && turns < 100_000; turns++) await new Promise((resolve) => setImmediate(resolve))
-    expect(isAsleep).toBe(true)
-  }
-  const looking = async (): Promise<void> => {
-    const before = sleeps.length
-    while (isAsleep && sleeps.length === before) await new Promise((resolve) => setImmediate(resolve))
-  }
-  const tick = async (times = 1): Promise<void> => {
-    for (let count = 0; count < times; count++) {
-      await clock.advance(sleeps.at(-1) ?? 0)
-      await asleep()
-    }
-    await asleep()
-  }
-  const watcher = new ConfigWatcher(config, { clock: own, ...rest })
-  await app.register(watcher)
-  before?.()
-  await app.start()
-  await asleep()
-  const changes: string[] = []
-  config.onChange(({ paths }) => changes.push(paths.join()))
-  const errors = (): string[] => logger.lines.filter((line) => line.startsWith('error'))
-  return {
-    app,
-    clock,
-    log,
-    config,
-    watcher,
-    logger,
-    sleeps,
-    tick,
-    looking,
-    changes,
-    errors,
-    n: () => config.integer('n'),
-  }
-}
+import { deferred } from '../support/promises.js'
 
 const write = (path: string, n: number): void => writeFileSync(path, `{"n":${n}}`)
 

@@ -3,6 +3,7 @@ import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isKeelsonError, type Logger } from 'keelson'
+import { Config, type StandardSchema } from 'keelson/config'
 import { afterEach } from 'vitest'
 
 const folders: string[] = []
@@ -42,3 +43,9 @@ export function notes(): Logger & { readonly lines: string[] } {
   const note = (level: string) => (message: string) => void lines.push(`${level} ${message}`)
   return { lines, debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') }
 }
+
+export type Env = Record<string, string | undefined>
+
+/** Data with the variables of an environment that begin with APP laid over it. */
+export const laid = (data: object, env: Env, schema?: StandardSchema): Config =>
+  Config.parse(data, { envPrefix: 'APP', env, schema })
