@@ -15,8 +15,9 @@ import {
 import { BACKOFF, checkOptions, type DeployerOptions, INTERVAL, TIMEOUT } from './deployer-options.js'
 import { Deployment, type DeployTarget, stepOf } from './deployment.js'
 import { type Env, envOf } from './env.js'
-import { decide, isChange, type Move } from './plan.js'
+import { decide } from './plan.js'
 import { Shelf } from './shelf.js'
+import { isChange, type Move } from './situation.js'
 import type { DeployEvent, DeployEventMap, DeployPlan, DeployReport, DeployResult, DeployStep } from './story.js'
 import { asError, show } from './wording.js'
 
@@ -146,9 +147,9 @@ export class Deployer extends BaseService {
     const tried = new Set<string>()
     const results = new Map<string, DeployResult>()
     const over = new Set<string>()
-    for (;;) {
+    for (let reads = true; ; ) {
       signal?.throwIfAborted()
-      const pass = this.#alone(() => this.#pass(tried, signal))
+      const pass = this.#alone(() => this.#pass(tried, reads, signal))
       const { error, begun, decided, goesOn } = await until(pass, signal)
       if (error !== undefined) return this.#over({ directory: this.directory, steps: [], error })
       for (const [key, result] of decided) if (!over.has(key)) results.set(key, result)
@@ -160,6 +161,7 @@ export class Deployer extends BaseService {
       // Steps that had to wait for others are decided anew; so is everything, if others were at work.
       if (!(goesOn && begun.length > 0) && others.length === 0)
         return this.#over({ directory: this.directory, steps: [...results.values()] })
+      reads = others.length > 0
       await until(Promise.all(others), signal)
     }
   }
@@ -177,12 +179,12 @@ export class Deployer extends BaseService {
   }
 
   /** Reads, decides, and begins what can be begun; waits for none of it. */
-  async #pass(tried: Set<string>, signal: AbortSignal | undefined): Promise<Pass> {
+  async #pass(tried: Set<string>, reads: boolean, signal: AbortSignal | undefined): Promise<Pass> {
     const begun: Promise<readonly [string, DeployResult]>[] = []
     const decided: [string, DeployResult][] = []
     let moves: Move[]
     try {
-      const entries = await this.#shelf.read()
+      const entries = reads ? await this.#shelf.read() : this.#shelf.entries
       signal?.throwIfAborted()
       this.#deployment.forget(entries)
       moves = decide(this.#deployment.situation(entries, tried))

@@ -1,6 +1,6 @@
 // A directory as it is now: which files it has that can be descriptors, and what stands in each.
-// Reads only; never waits for a pipe, never fails for one bad file, and believes that a file is gone only when it has
-// looked again, since one that is being renamed may be met under neither name.
+// Reads only; never waits for a pipe, never fails for one bad file, and believes a change only when it has looked again:
+// a file that is being renamed may be met under neither name, and one that is being written half.
 
 import { constants } from 'node:fs'
 import { lstat, open, readdir } from 'node:fs/promises'
@@ -19,25 +19,27 @@ const MOST_LOOKS = 10
 const isDescriptor = (name: string): boolean => /^[^.].*\.(json|ya?ml)$/.test(name)
 
 /**
- * The contents of a directory's files, by name, sorted. `known` are the names that were there the last time: that one of
- * them is gone is believed when two looks in a row have found the same names, for it may be on its way to another name.
+ * The contents of a directory's files, by name, sorted. What is not as it was - `known` - is believed when two looks in a
+ * row have found the same: a file may be on its way to another name, or be written at this moment.
  * @throws `CONFIG_INVALID` when the directory itself cannot be read, or does not come to rest.
  */
-export async function readDirectory(path: string, known: Iterable<string>): Promise<Map<string, Content>> {
-  const expected = [...known]
-  let last = await look(path)
-  if (!last.isTorn && expected.every((name) => last.found.has(name))) return last.found
+export async function readDirectory(path: string, known: ReadonlyMap<string, string>): Promise<Map<string, Content>> {
+  let seen = known
   for (let looks = 0; looks < MOST_LOOKS; looks++) {
-    const next = await look(path)
-    const isSame = next.found.size === last.found.size && [...next.found.keys()].every((name) => last.found.has(name))
-    if (isSame && !next.isTorn) return next.found
-    last = next
+    const { found, isTorn } = await look(path)
+    const raw = new Map([...found].map(([name, content]) => [name, rawOf(content)]))
+    if (!isTorn && raw.size === seen.size && [...raw].every(([name, text]) => seen.get(name) === text)) return found
+    seen = raw
   }
   throw new KeelsonError(
     'CONFIG_INVALID',
-    `directory ${path}: its files come and go faster than they can be read; nothing is changed until it is at rest`,
+    `directory ${path}: its files change faster than they can be read; nothing is done until it is at rest`,
   )
 }
+
+/** What stood in a file, or why that cannot be told, to compare. */
+export const rawOf = (content: Content): string =>
+  content.error === undefined ? content.text : `\0${content.error.message}`
 
 /** One look at all files; torn if one that was listed was gone before it could be read. */
 async function look(path: string): Promise<{ readonly found: Map<string, Content>; readonly isTorn: boolean }> {

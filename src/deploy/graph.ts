@@ -9,11 +9,11 @@ export type Needs = ReadonlyMap<string, Iterable<string>>
  */
 export function sort(graph: Needs): { readonly sorted: string[]; readonly stuck: Set<string> } {
   const left = new Map<string, number>()
-  const needing = new Map<string, string[]>()
+  const needing = new Map<string, string[]>([...graph.keys()].map((name) => [name, []]))
   for (const [name, needs] of graph) {
     const present = [...new Set(needs)].filter((each) => graph.has(each))
     left.set(name, present.length)
-    for (const each of present) needing.set(each, [...(needing.get(each) ?? []), name])
+    for (const each of present) needing.get(each)?.push(name)
   }
   const sorted = [...graph.keys()].filter((name) => left.get(name) === 0)
   for (const name of sorted) {
@@ -28,35 +28,52 @@ export function sort(graph: Needs): { readonly sorted: string[]; readonly stuck:
   return { sorted, stuck }
 }
 
-/** A shortest cycle through some name, from it to itself; `undefined` if there is none at all. */
-export function cycleIn(graph: Needs): string[] | undefined {
+/** Some cycles, none of which shares a name with another, each a shortest one from a name to itself; none if there is none. */
+export function cyclesIn(graph: Needs): string[][] {
   const { stuck } = sort(graph)
   const seen = new Set<string>()
-  // Each of them needs another one of them, so this walk comes back to where it was.
-  for (let [at] = stuck; at !== undefined; at = [...(graph.get(at) ?? [])].find((each) => stuck.has(each))) {
-    if (seen.has(at)) return way(at, at, graph)
-    seen.add(at)
-  }
-  return undefined
-}
-
-/** A shortest way of at least one step, both ends included; `undefined` if there is none. */
-export function way(from: string, to: string, graph: Needs): string[] | undefined {
-  const cameFrom = new Map<string, string>()
-  const queue = [from]
-  for (const at of queue) {
-    for (const next of graph.get(at) ?? []) {
-      if (next === to) {
-        const path = [to]
-        for (let back = at; ; back = cameFrom.get(back) as string) {
-          path.push(back)
-          if (back === from) return path.reverse()
-        }
-      }
-      if (next === from || cameFrom.has(next)) continue
-      cameFrom.set(next, at)
-      queue.push(next)
+  const cycles: string[][] = []
+  for (const start of stuck) {
+    const walk = new Set<string>()
+    // Each of them needs another one of them, so a walk comes back to itself, or to where one has been before.
+    for (let at: string | undefined = start; at !== undefined && !seen.has(at); ) {
+      seen.add(at)
+      walk.add(at)
+      const next: string | undefined = [...(graph.get(at) ?? [])].find((each) => stuck.has(each))
+      if (next !== undefined && walk.has(next)) cycles.push(shortest(next, graph))
+      at = next
     }
   }
-  return undefined
+  const taken = new Set<string>()
+  return cycles.filter((cycle) => {
+    const isFree = !cycle.some((name) => taken.has(name))
+    for (const name of cycle) taken.add(name)
+    return isFree
+  })
+}
+
+/** A shortest cycle from a name to itself; there is one. Names are met in the order of their distance. */
+function shortest(name: string, graph: Needs): string[] {
+  const from = waysFrom(name, graph)
+  const last = [...from.keys()].find((each) => [...(graph.get(each) ?? [])].includes(name)) ?? name
+  return [...(wayTo(last, from) ?? []), name]
+}
+
+/** For each name that can be reached, the one before it on a shortest way; the start is its own. */
+export function waysFrom(start: string, graph: Needs): ReadonlyMap<string, string> {
+  const before = new Map([[start, start]])
+  for (const at of before.keys()) for (const next of graph.get(at) ?? []) if (!before.has(next)) before.set(next, at)
+  return before
+}
+
+/** The way to a name, from the start, both ends included; `undefined` if there is none. */
+export function wayTo(name: string, ways: ReadonlyMap<string, string>): string[] | undefined {
+  if (!ways.has(name)) return undefined
+  const path = [name]
+  for (let at = name; ; ) {
+    const before = ways.get(at)
+    if (before === undefined || before === at) return path.reverse()
+    path.push(before)
+    at = before
+  }
 }

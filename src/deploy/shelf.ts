@@ -5,7 +5,7 @@
 import { parseTree } from '../config/index.js'
 import type { KeelsonError } from '../index.js'
 import { type Descriptor, type Identity, identityOf, readDescriptor } from './descriptor.js'
-import { type Content, readDirectory } from './directory.js'
+import { type Content, rawOf, readDirectory } from './directory.js'
 import type { FactoryRegistry } from './factory-registry.js'
 import { refuseInexact } from './plain.js'
 import { asError } from './wording.js'
@@ -42,14 +42,20 @@ export class Shelf {
     this.#factories = factories
   }
 
+  /** What the directory said when it was last read. */
+  get entries(): ReadonlyMap<string, Entry> {
+    return this.#entries
+  }
+
   /** What the directory says now, by file name, sorted. Rejects, with nothing changed, when it cannot be read. */
   async read(): Promise<ReadonlyMap<string, Entry>> {
     const before = this.#entries
-    const contents = await readDirectory(this.#directory, before.keys())
+    const known = new Map([...before].map(([file, { raw }]) => [file, raw]))
+    const contents = await readDirectory(this.#directory, known)
     const gone = [...before.values()].filter(({ file }) => !contents.has(file))
     const entries = await Promise.all(
       [...contents].map(async ([file, content]) => {
-        const raw = content.error === undefined ? content.text : `\0${content.error.message}`
+        const raw = rawOf(content)
         // A file under a new name is still the same file if it says the same: also one that is not whole.
         const last = before.get(file) ?? gone.find((entry) => entry.raw === raw)
         if (last?.raw === raw && last.types === this.#factories.types.length) return { ...last, file }
