@@ -13,6 +13,8 @@ import { greatest, median } from '../statistics.js'
 const SERVICES = 200
 const GRAPHS = 3
 const WITHIN = 1.02
+/** The peers that start in parallel, and wait for each hook. */
+const PARALLEL = ['effect', 'p-graph']
 
 interface Stack {
   readonly name: string
@@ -98,9 +100,9 @@ function rows(results: Results): Row[] {
       const ratio = median(results.values(id, 'keelson', phase))
       return {
         what: `${id}: ${phase} × critical path`,
-        figure: ratio.toFixed(3),
-        target: `≤ ${WITHIN}`,
-        reached: ratio <= WITHIN,
+        value: ratio,
+        atMost: WITHIN,
+        gist: 'start and stop with hooks of 1-20 ms, × critical path',
       }
     }),
   )
@@ -114,7 +116,7 @@ export const scenario: Scenario = {
     ['random', 'corpus'].map((graphs) => ({
       id: graphs === 'random' ? `random graphs of ${SERVICES}` : 'stacks of the corpus',
       params: { graphs, seed: 7 },
-      contestants: ['floor-objects', 'keelson', ...(peers && graphs === 'random' ? ['effect', 'p-graph'] : [])],
+      contestants: graphs === 'corpus' ? ['keelson'] : ['floor-objects', 'keelson', ...(peers ? PARALLEL : [])],
     })),
   // Order and completeness with hooks that take time are asserted by `overhead`; here each hook's time is.
   verify: async (name) => void (await once(name, randomGraph(seeded(1), 20, 2, 5), seeded(2))),

@@ -165,14 +165,19 @@ function rows(results: Results): Row[] {
   return results.cases.flatMap(({ id, params }): Row[] => {
     if (params.takes === 0) {
       const ratio = median(results.ratios(id, 'keelson', 'floor', 'each'))
-      return [{ what: `${id}: × floor`, figure: brief(ratio), target: '≤ 3', reached: ratio <= 3 }]
+      return [{ what: `${id}: × floor`, value: ratio, atMost: 3, gist: 'an attempt without backoff, × floor' }]
     }
-    const busy = median(results.values(id, 'keelson', 'busy'))
-    const useful = `${brief(median(results.values(id, 'keelson', 'useful')))} %`
-    const most = `${brief(median(results.values(id, 'floor', 'useful')))} %`
+    const of = (who: string, figure: string): number => median(results.values(id, who, figure))
+    const note = `the floor: ${brief(of('floor', 'useful'))}`
     return [
-      { what: `${id}: slots busy`, figure: `${brief(busy)} %`, target: '≥ 87 %', reached: busy >= 87 },
-      { what: `${id}: of that useful (the floor: ${most})`, figure: useful },
+      {
+        what: `${id}: slots busy`,
+        value: of('keelson', 'busy'),
+        unit: '%',
+        atLeast: 87,
+        gist: 'slots busy with 1 ms attempts',
+      },
+      { what: `${id}: usefully busy`, value: of('keelson', 'useful'), unit: '%', note },
     ]
   })
 }
@@ -194,6 +199,10 @@ export const scenario: Scenario = {
           })
         }
     return cases
+  },
+  uses: {
+    'p-limit + p-retry':
+      '`limit(() => pRetry(attempt, { retries: 100, minTimeout: 0, factor: 1 }))` for each: a slot is held until its service is up, first attempts included; no states, no events',
   },
   verify: async (name, params) => void (await once(await recoverBy(name), { ...params, failures: 2, takes: 1 })),
   measure,
