@@ -79,8 +79,8 @@ export class StartOperation extends Operation {
     const wanted = this.closure(roots)
     if (this.target === undefined) this.#reopen()
     const mark = this.host.nextMark()
-    markEssential(this.target === undefined ? roots : wanted, mark, this.target !== undefined)
-    const essential = wanted.map((record) => record.mark === mark)
+    if (this.target === undefined) markEssential(roots, mark)
+    const essential = wanted.map((record) => this.target !== undefined || record.mark === mark)
     wanted.forEach((record, i) => {
       this.want(record, essential[i] === true, i < roots.length)
     })
@@ -278,10 +278,10 @@ export class StartOperation extends Operation {
   }
 }
 
-/** Marks the essential ones among the roots, or all, and what they require over edges whose timeout fails them (R29, R30). */
-export function markEssential(roots: readonly Record[], mark: number, all = false): void {
+/** Marks the essential ones among the roots, and what they require over edges whose timeout fails them (R29, R30). */
+export function markEssential(roots: readonly Record[], mark: number): void {
   const found: Record[] = []
-  for (const record of roots) if (all || record.settings.essential) find(record)
+  for (const record of roots) if (record.settings.essential) find(record)
   for (const record of found)
     for (const { to, spec } of record.deps) if (!spec.optional && spec.onTimeout === 'fail') find(to)
 
