@@ -30,6 +30,10 @@ export const again: Scenario = scenario(
   [service('a', { start: slow(20) })],
   [call(30, 'stopService', 'a'), call(50, 'start')],
 )
+export const optional: Scenario = scenario(
+  [service('a'), service('b', { options: { dependsOn: [{ name: 'a', optional: true }] }, stop: slow(5) })],
+  [call(10, 'stop')],
+)
 export const delayed: Scenario = scenario([service('a', { options: { startDelay: 20 } })])
 export const twoStarts: Scenario = scenario([service('a', { start: slow(5) }), service('b', { start: slow(5) })], [], {
   options: { maxConcurrentStarts: 1 },
