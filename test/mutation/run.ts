@@ -48,7 +48,9 @@ const list = (folder: string, end: string): string[] =>
     .filter((name) => name.endsWith(end))
     .map((name) => `${folder}/${name}`)
 const files = [...list('src/kernel', '.ts'), ...RECONCILER.map((name) => `src/engine/${name}.ts`)]
-const tests = TESTS.flatMap((folder) => list(`test/${folder}`, '.test.ts')).filter((file) => !NOT.includes(file))
+const tests = TESTS.flatMap((folder) => list(`test/${folder}`, '.test.ts'))
+  .concat('test/docs/diagram.test.ts')
+  .filter((file) => !NOT.includes(file))
 const chosen = values.file ?? files
 const patience = Number(values.patience)
 
