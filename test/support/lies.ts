@@ -17,6 +17,19 @@ export const crashing: Scenario = scenario([
   service('a', { options: { restart }, run: crash }),
   service('b', { options: needsA }),
 ])
+export const good: Scenario = scenario([
+  service('a', {
+    options: { restart: { ...restart, stableAfter: 50 } },
+    run: {
+      acts: [
+        { end: 'reject', takes: 10 },
+        { end: 'reject', takes: 100 },
+        { end: 'reject', takes: 100 },
+        { end: 'pass' },
+      ],
+    },
+  }),
+])
 export const gaveUp: Scenario = scenario([service('a', { options: { restart: { policy: 'never' } }, run: crash })])
 export const crashingB: Scenario = scenario([
   service('a'),

@@ -23,6 +23,7 @@ import {
   crashingB,
   delayed,
   gaveUp,
+  good,
   optional,
   owning,
   pair,
@@ -203,6 +204,7 @@ const ROWS: readonly Row[] = [
     crashing,
     () => event('state', { newState: 'retrying' }, { attempt: undefined }),
   ],
+  ['R19 good time does not make the budget whole', budget, good, () => event('retry', { epoch: 2 }, { attempt: 2 })],
   ['R20 an attempt is left out', budget, crashing, () => event('retry', {}, { attempt: 2 })],
   [
     'R20 a service is exhausted too early',
