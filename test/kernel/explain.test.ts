@@ -84,12 +84,13 @@ describe('what stands for itself', () => {
     expect(textOf(status('a', { state: 'retrying', attempt: 3, blockedBy }))).toBe(`a is retrying (attempt 3, ${due})`)
   })
 
-  it('R42 names what was really thrown, under as many of our own errors as there are', () => {
+  it('R42 names what was really thrown, under up to ten of our own errors', () => {
     const wrapped = (depth: number, inner: unknown): unknown =>
       Array.from({ length: depth }).reduce((cause) => new KeelsonError('CRASHED', 'wrapped', { cause }), inner)
     const text = (error: unknown): string => textOf(status('a', { state: 'failed', error } as Partial<ServiceStatus>))
     expect(text(wrapped(1, new Error('no disk', { cause: 'not this' })))).toBe('a is failed after no disk')
     expect(text(wrapped(10, new Error('no disk')))).toBe('a is failed after no disk')
+    expect(text(wrapped(11, new Error('no disk')))).toBe('a is failed after CRASHED: wrapped')
     expect(text(new KeelsonError('START_TIMEOUT', 'too slow'))).toBe('a is failed after START_TIMEOUT: too slow')
   })
 })

@@ -21,7 +21,7 @@ import { report } from './report.js'
 import type { Probed } from './worker.js'
 
 /** What the reconciler consists of, beside the kernel. */
-const RECONCILER = ['closing', 'ending', 'life', 'neighbours', 'permits', 'reconciler', 'record', 'rest']
+const RECONCILER = ['reconciler', 'rest', 'neighbours', 'permits', 'record', 'life', 'closing', 'ending']
 const TESTS = ['engine', 'kernel', 'laws', 'faults', 'tables', 'corpus', 'testing']
 /** Files that need a process of their own, or the host's time. */
 const NOT: readonly string[] = [
@@ -31,7 +31,9 @@ const NOT: readonly string[] = [
   'test/testing/simulate.test.ts',
 ]
 /** Milliseconds above which a trial is too dear to be tried on every mutant that reaches it. */
-const DEAR = 60
+const DEAR = 40
+/** So many trials are taken by their promise alone. */
+const FIRST = 20
 
 const { values } = parseArgs({
   options: {
@@ -47,7 +49,7 @@ const list = (folder: string, end: string): string[] =>
   readdirSync(join(root, folder))
     .filter((name) => name.endsWith(end))
     .map((name) => `${folder}/${name}`)
-const files = [...list('src/kernel', '.ts'), ...RECONCILER.map((name) => `src/engine/${name}.ts`)]
+const files = [...RECONCILER.map((name) => `src/engine/${name}.ts`), ...list('src/kernel', '.ts')]
 const tests = TESTS.flatMap((folder) => list(`test/${folder}`, '.test.ts'))
   .concat('test/docs/diagram.test.ts')
   .filter((file) => !NOT.includes(file))
@@ -118,16 +120,30 @@ async function probe(): Promise<Map<number, number[]>> {
   return new Map([...reached].map(([n, places]) => [n, [...places]]))
 }
 
-/** The most promising for their price first, no more than there is patience for. */
+/**
+ * The most promising for their price first: some from anywhere, then one of each file by turns, since what one test of a
+ * file does not notice its next does not either. No more than there is patience for.
+ */
 function inOrder(places: readonly number[]): number[] {
   const promise = new Map(places.map((place) => [place, promiseOf(trials[place] as Probed)]))
-  const order = [...places].sort((a, b) => (promise.get(b) ?? 0) - (promise.get(a) ?? 0))
+  const best = [...places].sort((a, b) => (promise.get(b) ?? 0) - (promise.get(a) ?? 0))
+  const round = new Map<string, number>()
+  const turn = new Map<number, number>()
+  for (const [i, place] of best.entries()) {
+    const file = fileOf(trials[place] as Probed)
+    const turns = round.get(file) ?? 0
+    turn.set(place, i < FIRST ? -1 : turns)
+    round.set(file, turns + (i < FIRST ? 0 : 1))
+  }
+  best.sort((a, b) => (turn.get(a) ?? 0) - (turn.get(b) ?? 0))
   let ms = 0
-  return order.filter((place) => {
+  return best.filter((place) => {
     ms += (trials[place] as Probed).ms
     return ms <= 3 * patience
   })
 }
+
+const fileOf = ({ id }: Probed): string => id.slice(0, id.indexOf(' '))
 
 function promiseOf({ id, ms, hits }: Probed): number {
   return ((kills.get(id) ?? 0) + 10 / hits.length) / (ms + 0.3)

@@ -52,7 +52,7 @@ const say = (answer: Answer): void => void process.send?.(answer)
 /** Rounds of the host's loop in which nothing happens, after which a trial will never end. */
 const STILL = 500
 /** Loops that a trial may run through beyond what it usually takes. */
-const LOOPS = 50_000
+const LOOPS = 30_000
 
 let script: Script | undefined
 let known: readonly Trial[] = []
