@@ -3,7 +3,7 @@
 import { cpus } from 'node:os'
 import { contestant, LIMITS, OWN, PEERS } from './contestants/index.js'
 import { isReached, type Results, type Row, type Scenario } from './scenario.js'
-import { brief, greatest, least, median, spread } from './statistics.js'
+import { brief, greatest, least, median, number, spread } from './statistics.js'
 
 /** Where and how it was measured. */
 export interface Heading {
@@ -98,13 +98,17 @@ export async function footnotes(names: ReadonlySet<string>, scenarios: readonly 
   for (const name of [...OWN, ...PEERS].filter((each) => names.has(each))) {
     const { name: title, use, lacks } = await contestant(name)
     const limit = LIMITS[name]
-    const most =
-      limit === undefined ? '' : ` Up to ${limit.most} services${limit.wideOnly ? ', wide only' : ''}: ${limit.why}.`
+    const most = limit === undefined ? '' : ` ${mostOf(limit.wide, limit.edges)}: ${limit.why}.`
     lines.push(`- **${title}**: ${use}. Does not do: ${lacks}.${most}`)
   }
   for (const { name, uses = {} } of scenarios)
     for (const [who, use] of Object.entries(uses)) if (names.has(who)) lines.push(`- **${who}** in ${name}: ${use}.`)
   return ['## How each is used', lines.join('\n')].join('\n\n')
+}
+
+function mostOf(wide: number, edges: number): string {
+  if (wide === edges) return `Up to ${number(wide)}`
+  return `Up to ${number(wide)} where nobody depends on anybody, ${edges === 0 ? 'else none' : `else ${number(edges)}`}`
 }
 
 /** Where it was measured, in a line. */

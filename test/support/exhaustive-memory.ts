@@ -9,7 +9,7 @@
 import { isKeelsonError, type ServiceStatus, type Snapshot } from '../../src/index.js'
 import type { Observation } from '../../src/testing/observation.js'
 import type { Stage } from '../../src/testing/stage.js'
-import { automorphisms, dependencies, type Graph, NAMES } from './exhaustive-graphs.js'
+import { automorphisms, type Graph, requirements } from './exhaustive-graphs.js'
 
 /** Reasons of a stop that tell more than the desire does once it is over. */
 const LASTING: readonly string[] = ['completed', 'rollback', 'cancelled']
@@ -64,9 +64,7 @@ export class Memory {
   readonly #latest = new Map<string, number>()
 
   constructor(graph: Graph, isUp: boolean) {
-    const edges = dependencies(graph)
-    const required = edges.map((deps) => deps.flatMap(({ name, optional }) => (optional ? [] : [name])))
-    this.#required = new Map(required.map((names, i) => [NAMES[i] as string, names]))
+    this.#required = requirements(graph)
     this.#symmetries = automorphisms(graph)
     if (isUp) this.#all = 'up'
     const desire = isUp ? 'up' : ''

@@ -121,6 +121,11 @@ export class Chronicle {
     return this.#lives.hooked
   }
 
+  /** Hooks in flight that end as soon as their signal is aborted. */
+  get heeding(): ReadonlySet<Hooked> {
+    return this.#lives.heeding
+  }
+
   /** Of the last hook entered: the latest life of its name until then, and whether its `onStop` had been entered. */
   get former(): Life | undefined {
     return this.#lives.former

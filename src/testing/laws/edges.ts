@@ -93,6 +93,48 @@ export const orderly: Law = {
   },
 }
 
+/** Granted: as above; who was on the way to its end before the call; and a start of all that ends the order of the stop. */
+export const shutdown: Law = {
+  title: 'R13 in a stop of all onStop waits for whoever depends on it, over whatever edge',
+  hears: ['call', 'enter'],
+  begin: (scene) => {
+    const chronicle = chronicleOf(scene)
+    const graph = graphOf(scene)
+    const leaving = new Set<string>()
+    const isDown = (): boolean => {
+      let isDown = false
+      for (const { seen } of chronicle.calls.values()) {
+        if (seen.call === 'start') return false
+        if ((seen.call === 'stop' || seen.call === 'dispose') && seen.aborted !== true) isDown = true
+      }
+      return isDown
+    }
+    return (seen) => {
+      chronicle.see(seen)
+      if (seen.kind === 'call' && (seen.call === 'stop' || seen.call === 'dispose')) {
+        leaving.clear()
+        for (const status of scene.app.snapshot().services)
+          if (ending(status) || status.phase === 'moving') leaving.add(status.name)
+      }
+      const { life } = chronicle
+      if (seen.kind !== 'enter' || seen.hook !== 'stop' || seen.reason !== 'shutdown' || life === undefined)
+        return undefined
+      const { service, epoch } = seen
+      const known = chronicle.services.get(service)
+      if (known === undefined || leaving.has(service) || !isDown()) return undefined
+      if (life.failed || life.runLeft || life.startFailed || chronicle.hurried) return undefined
+      if (phaseOf(known.state === 'stopping' ? known.prior : known.state) !== 'active') return undefined
+      for (const { name } of graph.dependents(service)) {
+        const status = read(scene, name)
+        if (status?.phase !== 'active' && status?.phase !== 'moving') continue
+        if (known.state === 'stopping' && (chronicle.services.get(name)?.startSeq ?? 0) > known.lostSeq) continue
+        return `onStop of ${service} (epoch ${epoch}) was entered in a stop of all while ${name}, which depends on it, is ${status.state}`
+      }
+      return undefined
+    }
+  },
+}
+
 /** Whether the loss of `name` at `event` may be a clean end, which a `started` edge does not mind. */
 const clean = (edge: Edge, reason: string | undefined): boolean =>
   edge.condition === 'started' && !SICK.slice(0, 2).includes(reason)

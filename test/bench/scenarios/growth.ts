@@ -113,6 +113,7 @@ export const scenario: Scenario = {
       params: { count },
       contestants: ['floor-objects', 'keelson'],
       patience: PATIENCE,
+      ...(count > 100_000 && { rounds: 1 }),
     })),
   verify: (name, params) => verify(name, { ...params, shape: 'layers', count: Math.min(1_000, Number(params.count)) }),
   measure,

@@ -10,8 +10,8 @@ import type { Case, Figures, Params, Results, Row, Scenario } from '../scenario.
 import { brief, least, median } from '../statistics.js'
 
 const SERVICES = 1_000
-const WARM = 12
-const MEASURED = 9
+const WARM = 8
+const MEASURED = 5
 
 /** One round of services that fail; counts what happens to them. */
 class Field {
