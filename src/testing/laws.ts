@@ -18,7 +18,7 @@
 // due retries; stop in a backoff (R22, R23)     due; fixpoint
 // checks, verdicts, stalls (R24-R26)            checks, verdicts
 // roll-up (R28)                                 rollUp
-// outcomes, rollback set (R29, R30)             outcomes, takenBack
+// outcomes, rollback set (R29, R30)             outcomes, takenBack, blame
 // stops and their deadlines (R31, R32)          deadlines, bounds, refusals, signals, waitedFor, hooks
 // promises (R33), abortion (R34)                settlement, outcomes; abortion, deadlines
 // order of events, fold (R37), delivery (R38)   numbers, fold; delivery
@@ -37,7 +37,7 @@ import { blast, conditions, delays, loss, orderly, shutdown } from './laws/edges
 import { bounds, disposers, hooks, pairing, signals, waitedFor } from './laws/epochs.js'
 import { causes, delivery, fold, numbers } from './laws/events.js'
 import { calm, plans, rollUp } from './laws/liveness.js'
-import { abortion, codes, deadlines, outcomes, refusals, settlement } from './laws/operations.js'
+import { abortion, blame, codes, deadlines, outcomes, refusals, settlement } from './laws/operations.js'
 import { nothingLeft, removal, replacement } from './laws/registry.js'
 import { attempts, backoffs, budget, due, endings, permits, policies } from './laws/restarts.js'
 import { cancellation, errors, reasons, transitions } from './laws/states.js'
@@ -54,6 +54,7 @@ export const LAWS: readonly Law[] = [
     verdicts,
     rollUp,
     outcomes,
+    blame,
     takenBack,
     deadlines,
     refusals,

@@ -17,6 +17,10 @@ export const crashing: Scenario = scenario([
   service('a', { options: { restart }, run: crash }),
   service('b', { options: needsA }),
 ])
+export const incidental: Scenario = scenario([
+  service('a', { options: { essential: false, restart: { policy: 'never' } }, start: always({ end: 'reject' }) }),
+  service('b', { start: slow(5) }),
+])
 export const good: Scenario = scenario([
   service('a', {
     options: { restart: { ...restart, stableAfter: 50 } },

@@ -1,5 +1,5 @@
 /** Each law of the simulator sees what it is there for: runs without a mistake, of which one thing is told differently. */
-import type { Snapshot } from 'keelson'
+import { type AnyEvent, KeelsonError, type Snapshot } from 'keelson'
 import { expect, it } from 'vitest'
 import { checks, verdicts } from '../../src/testing/laws/checks.js'
 import { fixpoint, takenBack } from '../../src/testing/laws/desires.js'
@@ -7,7 +7,7 @@ import { blast, conditions, delays, loss, orderly, shutdown } from '../../src/te
 import { bounds, disposers, hooks, pairing, signals, waitedFor } from '../../src/testing/laws/epochs.js'
 import { causes, delivery, fold, numbers } from '../../src/testing/laws/events.js'
 import { calm, plans, rollUp } from '../../src/testing/laws/liveness.js'
-import { abortion, codes, deadlines, outcomes, refusals, settlement } from '../../src/testing/laws/operations.js'
+import { abortion, blame, codes, deadlines, outcomes, refusals, settlement } from '../../src/testing/laws/operations.js'
 import { nothingLeft, removal, replacement } from '../../src/testing/laws/registry.js'
 import { attempts, backoffs, budget, due, endings, permits, policies } from '../../src/testing/laws/restarts.js'
 import { cancellation, errors, reasons, transitions } from '../../src/testing/laws/states.js'
@@ -24,6 +24,7 @@ import {
   delayed,
   gaveUp,
   good,
+  incidental,
   optional,
   owning,
   pair,
@@ -37,6 +38,7 @@ import {
 import {
   always,
   each,
+  enters,
   event,
   first,
   heldBy,
@@ -49,26 +51,16 @@ import {
   scenario,
   service,
   type Tamper,
+  to,
+  up,
   without,
 } from '../support/tampered.js'
-
-const enters = (service: string, hook: 'start' | 'run' | 'stop', at: number, reason?: string): Observation => ({
-  ...{ kind: 'enter', at, service, epoch: 1, hook, id: 9_000, instance: 1 },
-  ...(reason === undefined ? {} : { reason }),
-})
-const to = (name: string, newState: string) => (seen: Observation) => isEvent(seen, { type: 'state', name, newState })
-const up = (name: string) => to(name, 'running')
 
 type Row = readonly [lie: string, law: Law, scenario: Scenario, tamper: () => Tamper]
 
 const ROWS: readonly Row[] = [
   ['R1 a change of state is not told', transitions, pair, () => without(to('a', 'starting'))],
-  [
-    'R1 a start ends at rest',
-    transitions,
-    pair,
-    () => event('state', { newState: 'running' }, { newState: 'stopped' }),
-  ],
+  ['R1 a start ends idle', transitions, pair, () => event('state', { newState: 'running' }, { newState: 'stopped' })],
   ['R2 onStop is never entered', pairing, pair, () => without((seen) => isHook(seen, 'enter', 'b', 'stop'))],
   ['R2 onStop is entered twice', pairing, pair, () => onEnter('stop', (seen) => [seen, { ...seen, id: 9_000 }])],
   ['R2 onStart is entered twice', pairing, pair, () => onEnter('start', (seen) => [seen, { ...seen, id: 9_000 }])],
@@ -92,7 +84,7 @@ const ROWS: readonly Row[] = [
   ['R4 what failed has no error', errors, gaveUp, () => event('state', { newState: 'failed' }, { error: undefined })],
   ['R4 what is up has an error', errors, pair, () => event('state', { newState: 'running' }, { error: new Error() })],
   [
-    'R5 what was restarted by hand has failed',
+    'R5 what was restarted failed',
     cancellation,
     gaveUp,
     () => event('state', { newState: 'failed' }, { reason: 'restart' }),
@@ -252,6 +244,21 @@ const ROWS: readonly Row[] = [
     takenBack,
     crashingB,
     () => event('state', { newState: 'stopping', name: 'b' }, { reason: 'rollback' }),
+  ],
+  [
+    'R30 what is not essential fails a start',
+    blame,
+    incidental,
+    () => {
+      let cause: unknown
+      return (seen) => {
+        if (seen.kind !== 'event') return undefined
+        if (seen.event.type === 'state' && seen.event.newState === 'failed') cause = seen.event.error
+        if (cause === undefined || !isEvent(seen, { type: 'operation', phase: 'end' })) return undefined
+        const error = new KeelsonError('START_INCOMPLETE', 'start - failed', { cause })
+        return { ...seen, event: { ...seen.event, error } as AnyEvent }
+      }
+    },
   ],
   [
     'R31 a stop settles after its deadline',
