@@ -1,19 +1,22 @@
 /** Makes one script of the library, the simulator and the tests, with mutants in it; each run of it is a world of its own. */
-import { readFileSync } from 'node:fs'
-import { relative } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build, type Plugin } from 'esbuild'
 import { ticking } from './mutants.js'
 
 export const root: string = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Free names of the script: what the worker gives it. */
-export const GIVEN = ['require', 'module', 'exports', '$mutant', '$hit', '$tick'] as const
+/** The files as they are when this begins, whoever works on them meanwhile. */
+const snapshot = new Map<string, string>()
+for (const folder of ['src', 'test'])
+  for (const path of readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }))
+    if (/^(?!bench).*\.ts$/.test(path)) snapshot.set(join(root, folder, path), textOf(join(root, folder, path)))
 
-/** The name of what happens in a world before any trial. */
-export const LOADING = 'loading'
-
-const ticked = new Map<string, string>()
+/** A file as it is. */
+export function textOf(path: string): string {
+  return snapshot.get(path) ?? readFileSync(path, 'utf8')
+}
 
 /** The script; `mutated` has the texts of the files that are not taken as they are. */
 export async function bundle(tests: readonly string[], mutated: ReadonlyMap<string, string>): Promise<string> {
@@ -26,7 +29,7 @@ export async function bundle(tests: readonly string[], mutated: ReadonlyMap<stri
     name: 'texts',
     setup({ onLoad }) {
       onLoad({ filter: /\/(?:src|test)\/.*\.ts$/ }, ({ path }) => ({
-        contents: mutated.get(relative(root, path)) ?? plain(path),
+        contents: mutated.get(relative(root, path)) ?? prepared(path),
         loader: 'ts',
       }))
     },
@@ -50,12 +53,12 @@ export async function bundle(tests: readonly string[], mutated: ReadonlyMap<stri
   return outputFiles[0]?.text ?? ''
 }
 
-function plain(path: string): string {
-  let text = ticked.get(path)
-  if (text === undefined) {
-    const own = readFileSync(path, 'utf8').replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href))
-    text = ticking(path, own)
-    ticked.set(path, text)
-  }
+const plain = new Map<string, string>()
+
+function prepared(path: string): string {
+  const known = plain.get(path)
+  if (known !== undefined) return known
+  const text = ticking(path, textOf(path).replaceAll('import.meta.url', JSON.stringify(pathToFileURL(path).href)))
+  plain.set(path, text)
   return text
 }

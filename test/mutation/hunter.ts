@@ -1,6 +1,6 @@
 /** The other end of the worker: gives it orders, and a new one takes its place when a mutant never comes to an end. */
 import { type ChildProcess, fork } from 'node:child_process'
-import type { Answer, Order, Probed, Trial } from './worker.js'
+import type { Answer, Order, Probed, Trial } from './orders.js'
 
 /** Seconds without an answer, after which a worker is ended; the usual bound is the loops that it counts itself. */
 const PATIENCE = 120

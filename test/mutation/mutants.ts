@@ -15,11 +15,14 @@ export interface Mutant {
   readonly is: string
 }
 
-/** The text with all of its mutants in it: `$mutant === n` switches on the mutant `from + n`. */
+/** The text with all of its mutants in it: `$mutant === n` switches on the mutant of the number n. */
 export interface Mutated {
   readonly mutants: readonly Mutant[]
   readonly text: string
-  /** The same text, in which every mutant that is reached says so: `$hit(n)`. */
+  /**
+   * The same text, in which every mutant says when it would matter: `$hit(n)` when it is reached, or where a value can be
+   * had without effect, `$differ` when the mutant's is another one.
+   */
   readonly probe: string
 }
 
@@ -129,20 +132,35 @@ class Instrument {
         !isLastOfFunction(node))
     if (!removable || isAllOfAnIf(node)) return
     const n = this.#add(node, '')
-    this.#around(node, depth, [`{if($mutant!==${n}){`, '}}'], [`{$hit(${n});{`, '}}'])
+    this.#around(node, depth, [`{if($mutant!==${n}){`, '}}'], [`{${this.#difference(node)}$hit(${n});{`, '}}'])
   }
 
   #expression(node: ts.Expression, depth: number): void {
-    const others = [...new Set(this.#alternatives(node))].filter((other) => other !== this.#textOf(node))
+    const own = this.#textOf(node)
+    const still = isStill(node) && !ts.isLiteralExpression(node)
+    const others = [...new Set(this.#alternatives(node))]
+      .filter((other) => other !== own)
+      .map((text) => ({ text, still: still || text === 'true' || text === 'false' }))
     if (others.length === 0) return
     let open = ''
-    let probe = ''
-    for (const other of others) {
-      const n = this.#add(node, other)
-      open += `$mutant===${n}?(${other}):`
-      probe += `$hit(${n}),`
+    let hits = ''
+    let compared = ''
+    for (const { text, still } of others) {
+      const n = this.#add(node, text)
+      open += `$mutant===${n}?(${text}):`
+      if (still) compared += `,${n},()=>(${text})`
+      else hits += `$hit(${n}),`
     }
-    this.#around(node, depth, [`(${open}(`, '))'], [`(${probe}(`, '))'])
+    const compare = compared === '' ? ['(', ')'] : [`$differ(${decides(node)},(`, `)${compared})`]
+    this.#around(node, depth, [`(${open}(`, '))'], [`(${hits}${compare[0]}`, `${compare[1]})`])
+  }
+
+  /** Before a plain assignment is left out: whether it would change anything. */
+  #difference(node: ts.Statement): string {
+    if (!ts.isExpressionStatement(node) || !ts.isBinaryExpression(node.expression)) return ''
+    const { left, operatorToken, right } = node.expression
+    if (operatorToken.kind !== SYNTAX.EqualsToken || !isStill(left) || !isStill(right)) return ''
+    return `if(!Object.is(${this.#textOf(left)},${this.#textOf(right)}))`
   }
 
   /** What may stand in the place of an expression. */
@@ -164,7 +182,7 @@ class Instrument {
     } else if (ts.isPostfixUnaryExpression(node)) {
       const operand = this.#textOf(node.operand)
       found.push(node.operator === SYNTAX.PlusPlusToken ? `${operand}--` : `${operand}++`)
-    } else if (ts.isNumericLiteral(node)) found.push(...number(node))
+    } else if (ts.isNumericLiteral(node)) found.push(...(isComparedRight(node) ? [] : number(node)))
     else if (node.kind === SYNTAX.TrueKeyword) found.push('false')
     else if (node.kind === SYNTAX.FalseKeyword) found.push('true')
     else if (ts.isIdentifier(node) && node.text === 'Infinity') found.push('0')
@@ -183,9 +201,11 @@ class Instrument {
       return ts.isBinaryExpression(node.right) && node.right.operatorToken.kind === SYNTAX.EqualsToken
         ? [right, `${left} = ${this.#textOf(node.right.right)}`]
         : []
+    const numbers = isCompared(node) && ts.isNumericLiteral(node.right) ? number(node.right) : []
+    const compared = numbers.map((other) => `${left} ${operator} ${other}`)
     // To turn an (in)equality round says no more than to make the condition it is in true, and false.
-    if ((operator === '===' || operator === '!==') && decides(node)) return []
-    return (BINARY[operator] ?? []).map((other) => `${left} ${other} ${right}`)
+    if ((operator === '===' || operator === '!==') && decides(node)) return compared
+    return [...(BINARY[operator] ?? []).map((other) => `${left} ${other} ${right}`), ...compared]
   }
 
   #call(node: ts.CallExpression): string[] {
@@ -338,6 +358,15 @@ function questionsOf(node: ts.Node): ts.Node[] {
   return found
 }
 
+/** A comparison: a number in it is changed as part of it, so that it can be seen whether that matters. */
+function isCompared(node: ts.Node): node is ts.BinaryExpression {
+  return ts.isBinaryExpression(node) && /^([!=]==|[<>]=?)$/.test(node.operatorToken.getText())
+}
+
+function isComparedRight(node: ts.Expression): boolean {
+  return isCompared(node.parent) && node.parent.right === node
+}
+
 function number({ text, parent }: ts.NumericLiteral): string[] {
   if (ts.isPropertyAssignment(parent) && parent.name.getText() === text) return []
   const value = Number(text.replaceAll('_', ''))
@@ -349,6 +378,39 @@ function string({ text, parent }: ts.StringLiteral): string[] {
   if (text !== '' && !/^[\w$-]+$/.test(text)) return []
   if (ts.isBinaryExpression(parent) && /^[!=]==$/.test(parent.operatorToken.getText())) return []
   return [text === '' ? `'mutant'` : `''`]
+}
+
+/** Calls that change nothing. */
+const STILL = [
+  'min',
+  'max',
+  'round',
+  'floor',
+  'ceil',
+  'includes',
+  'has',
+  'get',
+  'indexOf',
+  'startsWith',
+  'opens',
+  'filter',
+]
+/** Properties that are made when they are asked for. */
+const MADE = ['pausing', 'signal']
+
+/** Whether an expression may be evaluated once more than the program does, to see what a mutant makes of it. */
+function isStill(node: ts.Node): boolean {
+  if (ts.isFunctionLike(node) || ts.isTypeNode(node)) return true
+  if (ts.isCallExpression(node)) {
+    const { expression } = node
+    if (!ts.isPropertyAccessExpression(expression) || !STILL.includes(expression.name.text)) return false
+  }
+  if (ts.isPropertyAccessExpression(node) && MADE.includes(node.name.text)) return false
+  if (ts.isNewExpression(node) || ts.isAwaitExpression(node) || ts.isYieldExpression(node)) return false
+  if (ts.isBinaryExpression(node) && isAssignment(node.operatorToken.kind)) return false
+  if (ts.isPostfixUnaryExpression(node) || ts.isDeleteExpression(node)) return false
+  if (ts.isPrefixUnaryExpression(node) && /^(\+\+|--)/.test(node.getText())) return false
+  return node.forEachChild((child) => (isStill(child) ? undefined : true)) === undefined
 }
 
 /** A statement that is all that an `if` does: to make the condition false says the same. */

@@ -14,11 +14,11 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { bundle, LOADING, root } from './bundle.js'
+import { bundle, root, textOf } from './bundle.js'
 import { Hunter } from './hunter.js'
 import { type Mutant, type Mutated, mutate } from './mutants.js'
+import { LOADING, type Probed } from './orders.js'
 import { report } from './report.js'
-import type { Probed } from './worker.js'
 
 /** What the reconciler consists of, beside the kernel. */
 const RECONCILER = ['reconciler', 'rest', 'neighbours', 'permits', 'record', 'life', 'closing', 'ending']
@@ -65,7 +65,7 @@ export interface Outcome extends Mutant {
 const texts = new Map<string, Mutated & { readonly from: number }>()
 const outcomes: Outcome[] = []
 for (const file of chosen) {
-  const made = mutate(file, readFileSync(join(root, file), 'utf8'), outcomes.length + 1)
+  const made = mutate(file, textOf(join(root, file)), outcomes.length + 1)
   texts.set(file, { ...made, from: outcomes.length + 1 })
   outcomes.push(...made.mutants)
 }
@@ -82,6 +82,8 @@ const kills = new Map<string, number>()
 for (const [file, { text, from, mutants }] of texts) {
   const script = await bundle(tests, new Map([[file, text]]))
   await hunter.load(script, trials)
+  const wrong = await hunter.hunt(0, inOrder([...trials.keys()]), patience)
+  if (wrong.by !== undefined) throw new Error(`without a mutant ${wrong.by} fails: ${wrong.error}`)
   for (let i = 0; i < mutants.length; i++) {
     const outcome = outcomes[from + i - 1] as Outcome
     const known = settled.get(keyOf(outcome))
@@ -143,7 +145,9 @@ function inOrder(places: readonly number[]): number[] {
   })
 }
 
-const fileOf = ({ id }: Probed): string => id.slice(0, id.indexOf(' '))
+function fileOf({ id }: Probed): string {
+  return id.slice(0, id.indexOf(' '))
+}
 
 function promiseOf({ id, ms, hits }: Probed): number {
   return ((kills.get(id) ?? 0) + 10 / hits.length) / (ms + 0.3)

@@ -4,34 +4,8 @@
  */
 import { createRequire } from 'node:module'
 import { Script } from 'node:vm'
-import { GIVEN, LOADING } from './bundle.js'
+import { type Answer, GIVEN, LOADING, type Order, type Probed, type Trial } from './orders.js'
 import { standIn, type Test } from './stand-in.js'
-
-/** What is asked of the process. */
-export type Order =
-  | { readonly ask: 'load'; readonly script: string; readonly trials: readonly Trial[] }
-  | { readonly ask: 'probe'; readonly files: readonly string[]; readonly seeds: readonly number[] }
-  /** `trials` are places in the list; no new one is begun when so many milliseconds of the processor are used up. */
-  | { readonly ask: 'hunt'; readonly mutant: number; readonly trials: readonly number[]; readonly patience: number }
-
-/** A test or a seed, by its name, and what it takes when nothing is wrong. */
-export interface Trial {
-  readonly id: string
-  readonly ticks: number
-}
-
-/** What a trial is like with no mutant: `hits` are the mutants that it reaches. */
-export interface Probed extends Trial {
-  /** Milliseconds of the processor. */
-  readonly ms: number
-  readonly error: string | undefined
-  readonly hits: readonly number[]
-}
-
-export type Answer =
-  | { readonly is: 'ready' }
-  | { readonly is: 'probed'; readonly probed: readonly Probed[]; readonly more: boolean }
-  | { readonly is: 'hunted'; readonly mutant: number; readonly by: string | undefined; readonly error: string }
 
 interface World {
   readonly generate: (seed: number) => unknown
@@ -74,12 +48,29 @@ const tick = (): void => {
   if (++ticks > limit) process.exit(3) // nothing else ends a loop for certain
 }
 
+const hit = (n: number): void => void hits.add(n)
+
+/** Compares a value with those of its mutants, which come after it, each behind its number; as conditions, if they are. */
+const differ = (condition: boolean, own: unknown, ...others: readonly unknown[]): unknown => {
+  for (let i = 0; i < others.length; i += 2) {
+    const n = others[i] as number
+    if (hits.has(n)) continue
+    try {
+      const other = (others[i + 1] as () => unknown)()
+      if (condition ? Boolean(own) !== Boolean(other) : !Object.is(own, other)) hits.add(n)
+    } catch {
+      hits.add(n)
+    }
+  }
+  return own
+}
+
 /** The library, the simulator and the tests, all made anew. */
 async function world(mutant: number): Promise<{ own: World; tests(file: string): Promise<Test[]> }> {
   const { module: runner, collect } = await standIn()
   const module = { exports: {} as World }
   const need = (id: string): unknown => (id === 'vitest' ? runner : here(id))
-  script?.runInThisContext()(need, module, module.exports, mutant, (n: number) => void hits.add(n), tick)
+  script?.runInThisContext()(need, module, module.exports, mutant, hit, differ, tick)
   const loaded = new Map<string, Promise<Test[]>>()
   const tests = (file: string): Promise<Test[]> => {
     const load = module.exports.files[file]
