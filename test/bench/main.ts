@@ -35,13 +35,13 @@ const npm = (cwd: string, ...args: string[]): void =>
   void execFileSync('npm', args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] })
 
 const peers = !(asked['no-peers'] || asked.quick || asked.plot)
-if (peers && !existsSync(join(here, 'node_modules/avvio'))) npm(here, 'ci', '--no-audit', '--no-fund')
+if (!existsSync(join(here, 'node_modules/eventemitter3'))) npm(here, 'ci', '--no-audit', '--no-fund')
 // Another build can be named, to compare the two; without, it is this tree as it is now.
 if (asked.keelson === undefined) npm(root, 'run', 'build')
 process.env.BENCH_KEELSON = pathToFileURL(resolve(asked.keelson ?? join(root, 'dist/index.js'))).href
 
 const sources = readdirSync(here, { recursive: true, encoding: 'utf8' }).filter(
-  (path) => path.endsWith('.ts') && !/node_modules|main\.ts/.test(path),
+  (path) => path.endsWith('.ts') && !/node_modules|main\.ts|\.d\.ts/.test(path),
 )
 await build({
   entryPoints: sources.map((path) => join(here, path)),

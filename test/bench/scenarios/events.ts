@@ -77,21 +77,23 @@ async function emitter(): Promise<Figures> {
   const figures: Figures = {}
   for (const phase of [WARM, MEASURED])
     for (const count of SUBSCRIBERS) {
-      const bus = new EventEmitter()
+      const bus = new EventEmitter<{ state: [Parameters<typeof listener>[0]] }>()
       for (let k = 0; k < count; k++) bus.on('state', (event) => listener(event))
       const times: number[] = []
       delivered = 0
       for (let k = 0; k < phase; k++) {
         const t = performance.now()
-        for (let i = 0; i < EVENTS; i++)
-          bus.emit('state', {
+        for (let i = 0; i < EVENTS; i++) {
+          const event = {
             type: 'state',
             seq: i,
             timestamp: t,
             name: 's',
             oldState: 'starting',
             newState: 'running',
-          })
+          }
+          bus.emit('state', event)
+        }
         times.push(((performance.now() - t) * 1_000) / EVENTS)
       }
       figures[`${count}`] = median(times)

@@ -89,7 +89,7 @@ const floor: Recover = async (field, concurrency) => {
 async function recoverBy(name: string): Promise<Recover> {
   if (name === 'floor') return floor
   if (name === 'p-limit + p-retry') {
-    const [{ default: pLimit }, { default: pRetry }] = await Promise.all([import('p-limit'), loadRetry()])
+    const [{ default: pLimit }, { default: pRetry }] = await Promise.all([import('p-limit'), import('p-retry')])
     return async (field, concurrency) => {
       const limit = pLimit(concurrency)
       const retries = { retries: 100, minTimeout: 0, factor: 1, maxTimeout: 0 }
@@ -108,14 +108,6 @@ async function recoverBy(name: string): Promise<Recover> {
     await app.start({ onFailure: 'retry' })
     await app.stop()
   }
-}
-
-type Retry = (task: () => Promise<void>, options: object) => Promise<void>
-
-/** By a name that no compiler follows: only this folder has it. */
-async function loadRetry(): Promise<{ default: Retry }> {
-  const name = 'p-retry'
-  return (await import(name)) as { default: Retry }
 }
 
 /** How long a timer of a millisecond really takes where nothing else happens. */
