@@ -276,7 +276,8 @@ export class Reconciler implements LifeHost, TurnWork {
   lost(record: Record, clean: boolean): void {
     this.#checks.end(record)
     if (!record.ending) this.neighbours.lost(record, clean, record.lastSeq)
-    record.ending = false
+    // An orderly end is one until it is over: nobody starts against it meanwhile (R13).
+    else if (record.stop?.fate !== 'asked') record.ending = false
     this.look(record)
   }
 

@@ -349,7 +349,7 @@ export class Record implements Timed, Owner {
   get factsNow(): number {
     if (this.core === undefined) return Fact.settled
     let facts = 0
-    if (this.ending && this.active) facts |= Fact.ending
+    if (this.ending) facts |= Fact.ending
     else {
       if (this.active) facts |= serves(this.health) ? Fact.started | Fact.healthy : Fact.started
       if (this.completed) facts |= Fact.started | Fact.completed

@@ -34,7 +34,7 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
       this.host.topology.find(record.name)
       this.host.topology.fits(record, this.#new)
       // All that the new one requires is there, and wanted, before the old one is touched.
-      const required = record.desired ? this.closure(this.#required()) : []
+      const required = record.desired ? this.closure(this.#required(), false) : []
       this.#swap(this.#new)
       if (record.desired) this.claim(record, true, true)
       for (const each of required) this.want(each, true, false)

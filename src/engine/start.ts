@@ -102,8 +102,11 @@ export class StartOperation extends Operation {
     for (const operation of [...this.host.shutdowns]) operation.overtake()
   }
 
-  /** The roots and behind them what they require, as far as it is not up; throws if something is missing. */
-  protected closure(roots: readonly Record[]): Record[] {
+  /**
+   * The roots and behind them what they require, as far as that is not up; throws if something is missing. Looks behind a
+   * root that is up only if it is `named`: it may run without what it requires (`onLoss: 'keep'`).
+   */
+  protected closure(roots: readonly Record[], named = true): Record[] {
     const mark = this.host.nextMark()
     const wanted: Record[] = []
     for (const root of roots) {
@@ -113,7 +116,7 @@ export class StartOperation extends Operation {
     }
     for (let i = 0; i < wanted.length; i++) {
       const record = wanted[i] as Record
-      if (this.#isUp(record)) continue
+      if (!named && this.#isUp(record)) continue
       for (const { to, spec } of record.deps) {
         if (spec.optional || to.mark === mark) continue
         if (to.core === undefined || to.removing) {
