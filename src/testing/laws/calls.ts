@@ -108,7 +108,9 @@ export class Calls {
     const stops =
       seen.call === 'stop' || seen.call === 'stopService' || seen.call === 'unregister' || seen.call === 'dispose'
     const timeout = (stops ? seen.timeout : undefined) ?? this.#shutdownTimeout
-    this.#deadlines = this.#deadlines.filter(({ until, of }) => of.end === undefined || until >= now)
+    this.#deadlines = this.#deadlines.filter(
+      ({ until, stalledThen, of }) => of.end === undefined || until + call.stalledThen - stalledThen + 1 >= now,
+    )
     this.#deadlines.push({
       from: now + timeout - Math.min(1_000, timeout / 10),
       until: now + timeout,

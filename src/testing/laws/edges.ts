@@ -93,7 +93,10 @@ export const orderly: Law = {
   },
 }
 
-/** Granted: as above; who was on the way to its end before the call; and a start of all that ends the order of the stop. */
+/**
+ * Granted: as above; who was on the way to its end before the call; who is checked, and may have been found unhealthy
+ * meanwhile; and a start of all that ends the order of the stop.
+ */
 export const shutdown: Law = {
   title: 'R13 in a stop of all onStop waits for whoever depends on it, over whatever edge',
   hears: ['call', 'enter'],
@@ -123,6 +126,7 @@ export const shutdown: Law = {
       const known = chronicle.services.get(service)
       if (known === undefined || leaving.has(service) || !isDown()) return undefined
       if (life.failed || life.runLeft || life.startFailed || chronicle.hurried) return undefined
+      if (scene.service(service)?.checks === true) return undefined
       if (phaseOf(known.state === 'stopping' ? known.prior : known.state) !== 'active') return undefined
       for (const { name } of graph.dependents(service)) {
         const status = read(scene, name)

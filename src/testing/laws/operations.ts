@@ -320,7 +320,7 @@ export const blame: Law = {
       if (!same || !isKeelsonError(event.error, 'START_INCOMPLETE')) return undefined
       const { cause } = event.error
       const name = isKeelsonError(cause) ? whose.get(cause) : undefined
-      return name !== undefined && chronicle.services.has(name) && !isEssential(name)
+      return name !== undefined && scene.service(name) !== undefined && !isEssential(name)
         ? `operation ${event.id} (start) failed by ${name} (#${event.seq}), which is not essential`
         : undefined
     }
