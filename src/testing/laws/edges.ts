@@ -152,25 +152,27 @@ export const loss: Law = {
   hears: CUTS,
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
-    const lost = new Set<string>()
+    /** Why each was lost that time: a later end may have another reason. */
+    const lost = new Map<string, string | undefined>()
     const graph = graphOf(scene)
     return (seen) => {
       chronicle.see(seen)
       if (seen.kind === 'event' && seen.event.type === 'state') {
-        if (seen.event.newState === 'stopping' && phaseOf(seen.event.oldState) === 'active') lost.add(seen.event.name)
+        const { name, oldState, newState, reason } = seen.event
+        if (newState === 'stopping' && phaseOf(oldState) === 'active') lost.set(name, reason)
         return undefined
       }
       if (chronicle.cut === undefined || !chronicle.quiet || lost.size === 0) return undefined
-      for (const name of lost) {
+      for (const [name, reason] of lost) {
         const target = chronicle.services.get(name)
         if (target === undefined) continue
         for (const { name: from, edge } of graph.leaning(name)) {
           const known = chronicle.services.get(from)
-          if (known === undefined || phaseOf(known.state) !== 'active' || clean(edge, target.reason)) continue
+          if (known === undefined || phaseOf(known.state) !== 'active' || clean(edge, reason)) continue
           if (known.startSeq > target.lostSeq) continue
           const status = chronicle.statuses.get(from)
           if (status === undefined || ending(status)) continue
-          return `${from} is ${known.state} since #${known.startSeq} although ${name} left its active phase at #${target.lostSeq} (${target.reason})`
+          return `${from} is ${known.state} since #${known.startSeq} although ${name} left its active phase at #${target.lostSeq} (${reason})`
         }
       }
       lost.clear()
