@@ -42,6 +42,7 @@ if (step('install', 'npm ci')) {
   step('types', 'npm run typecheck')
   step('unused', 'npm run knip')
   step('package', 'npm run check:package')
+  step('simulation', 'node .ci/sim.mjs')
   suite('coverage', 'npm run coverage --')
   for (const version of [22, 24, 26]) {
     const folder = join(temp, `node${version}`)

@@ -11,7 +11,7 @@ import type { EventStream } from './event-stream.js'
 import { coreOf } from './foreign.js'
 import type { Operation, OperationHost } from './operation.js'
 import { type OperationsHost, type Ports, Reconciler } from './reconciler.js'
-import { Down, type Record } from './record.js'
+import { Down, type Exchanging, type Record } from './record.js'
 import { ReplaceOperation } from './replace.js'
 import { type OnFailure, StartOperation } from './start.js'
 import { StopOperation } from './stop.js'
@@ -378,15 +378,12 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     for (const operation of finished) operation.settle()
   }
 
-  exchange(record: Record): void {
-    const { replacement, exchanging } = record
-    record.replacement = undefined
-    if (replacement === undefined) return
+  exchange(record: Record, by: Exchanging, next: ServiceCore): void {
     try {
-      this.topology.exchange(record, replacement)
-      exchanging?.exchanged()
+      this.topology.exchange(record, next)
+      by.exchanged()
     } catch (error) {
-      exchanging?.notExchanged(error)
+      by.notExchanged(error)
     }
   }
 

@@ -5,7 +5,6 @@
 import { KeelsonError } from '../errors.js'
 import { show } from '../kernel/validate.js'
 import type { HealthStatus, Logger, Resource, Service, StartContext, StopReason } from '../service.js'
-import type { Abandoned } from './core.js'
 import type { Instant } from './ports.js'
 import { LazySignal } from './signal.js'
 
@@ -40,8 +39,6 @@ export class Epoch<Of extends Owner> extends LazySignal implements StartContext,
   readonly #host: EpochHost<Of>
   /** What ended it: an error, or a decision of somebody. */
   #end: KeelsonError | StopReason | undefined
-  /** Hooks of it that were abandoned. */
-  #abandoned: Abandoned[] | undefined
   #resources: Resource[] | undefined
 
   constructor(owner: Of, epoch: number, began: Instant, host: EpochHost<Of>) {
@@ -112,17 +109,6 @@ export class Epoch<Of extends Owner> extends LazySignal implements StartContext,
     this.#end = why
     if (this.seen) enter(() => this.abort())
     else this.abort()
-  }
-
-  /** A hook of it has been given up on. */
-  abandon(hook: Abandoned): void {
-    if (this.#abandoned === undefined) this.#abandoned = [hook]
-    else this.#abandoned.push(hook)
-  }
-
-  /** What was abandoned of this name. */
-  abandoned(hook: string): Abandoned | undefined {
-    return this.#abandoned?.find((each) => each.hook === hook)
   }
 
   protected override why(): unknown {

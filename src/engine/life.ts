@@ -47,6 +47,8 @@ type Settled = (epoch: Epoch<Record>, thrown: Thrown) => void
 // What is entered or posted once per epoch is a method that is given the epoch, and no closure: these are hot.
 export class Life {
   readonly #host: LifeHost
+  /** Hooks that were given up on, by the epoch whose they are. */
+  readonly #abandoned = new WeakMap<Epoch<Record>, Abandoned[]>()
 
   constructor(host: LifeHost) {
     this.#host = host
@@ -105,7 +107,7 @@ export class Life {
 
   /** An abandoned hook has settled at last: what it holds of the next epoch is released, its result is dropped. */
   #late(epoch: Epoch<Record>, hook: string): void {
-    const abandoned = epoch.abandoned(hook)
+    const abandoned = this.#abandoned.get(epoch)?.find((each) => each.hook === hook)
     if (abandoned === undefined) return
     abandoned.core.abandoned?.delete(abandoned)
     for (const tell of abandoned.held.values()) tell()
@@ -352,8 +354,8 @@ export class Life {
 
   /** Gives up on a hook: it is fenced from now on, and holds up the next epoch until it settles. */
   #abandon(record: Record, hook: string): void {
-    const { core } = record
-    if (core === undefined) return
+    const { core, current } = record
+    if (core === undefined || current === undefined) return
     const tell = (): void => {
       record.unsettled--
       this.#host.look(record)
@@ -361,7 +363,7 @@ export class Life {
     const abandoned: Abandoned = { core, hook, held: new Map([[record, tell]]) }
     core.abandoned ??= new Set()
     core.abandoned.add(abandoned)
-    record.current?.abandon(abandoned)
+    this.#abandoned.set(current, [...(this.#abandoned.get(current) ?? []), abandoned])
     record.unsettled++
     this.#unclean(record, 'STOP_TIMEOUT', `${hook} did not settle in time and was abandoned`, NOTHING)
   }

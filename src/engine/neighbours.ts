@@ -133,22 +133,27 @@ export class Neighbours {
 
   /** `record` comes into use or goes out of it, and with it those below that are in use through it only. */
   use(record: Record, by: 1 | -1): void {
-    const changed = [record]
-    for (const each of changed) for (const { to } of each.deps) this.#used(to, by, record.lastSeq, changed)
+    let changed: Record[] | undefined // mostly there are none: those below have an instance
+    for (const { to } of record.deps)
+      if (this.#used(to, by, record.lastSeq)) {
+        changed ??= []
+        changed.push(to)
+      }
+    for (const each of changed ?? [])
+      for (const { to } of each.deps) if (this.#used(to, by, each.lastSeq)) changed?.push(to)
   }
 
   /** One more or one less dependent in use. */
   used(record: Record, by: 1 | -1): void {
-    const changed: Record[] = []
-    this.#used(record, by, 0, changed)
-    for (const each of changed) this.use(each, by)
+    if (this.#used(record, by, 0)) this.use(record, by)
   }
 
-  #used(record: Record, by: 1 | -1, cause: number, changed: Record[]): void {
+  /** Returns whether that brings it into use, or takes it out of it. */
+  #used(record: Record, by: 1 | -1, cause: number): boolean {
     const before = record.inUse
     record.users += by
-    if (record.inUse !== before) changed.push(record)
     if (by < 0 && record.ending && record.awaited === 0) this.#look(record, cause)
+    return record.inUse !== before
   }
 
   /** `record` leaves its active phase, or is about to: those that lean on it stop (R13, R14). */

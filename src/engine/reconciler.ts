@@ -7,6 +7,7 @@ import type { Snapshot } from '../events.js'
 import { resultOf, serves } from '../kernel/health.js'
 import type { HealthStatus, Logger, Resource, StopReason } from '../service.js'
 import { Checks } from './checks.js'
+import type { ServiceCore } from './core.js'
 import { Deadlines } from './deadlines.js'
 import { disposerOf } from './epoch.js'
 import { EventLog } from './event-log.js'
@@ -14,7 +15,7 @@ import { Life, type LifeHost } from './life.js'
 import { Neighbours } from './neighbours.js'
 import { Permits } from './permits.js'
 import { type Clock, fenced, Moment, type Random, tamed } from './ports.js'
-import { Down, type Record } from './record.js'
+import { Down, type Exchanging, type Record } from './record.js'
 import { Rest, renew, UNSETTLED } from './rest.js'
 import { isThenable } from './subscribers.js'
 import { type Enter, type Post, Turn, type TurnWork } from './turn.js'
@@ -43,7 +44,7 @@ export interface OperationsHost {
   /** The turn is over: promises may settle. */
   settle(): void
   /** A replacement may take its place: the old one is at rest. */
-  exchange(record: Record): void
+  exchange(record: Record, by: Exchanging, next: ServiceCore): void
   snapshot(): Snapshot
   /** A service is at rest: it stopped, ended of itself or gave up. */
   ended(): void
@@ -189,13 +190,14 @@ export class Reconciler implements LifeHost, TurnWork {
 
   #whyEnd(record: Record): StopReason | undefined {
     if (!record.desired) return record.downReason
-    if (record.replacement !== undefined) return 'replaced'
+    if (record.exchanging?.next !== undefined) return 'replaced'
     if (record.leastEpoch > record.epoch) return 'restart'
     return record.lost ? 'dependency' : undefined
   }
 
   #atRest(record: Record): void {
-    if (record.replacement !== undefined) this.#host.exchange(record)
+    const { exchanging } = record
+    if (exchanging?.next !== undefined) this.#host.exchange(record, exchanging, exchanging.next)
     if (!record.desired) {
       this.#rest.withdraw(record, record.downReason)
       if (record.stops.length > 0) for (const part of [...record.stops]) part.driver.rested(part)
@@ -274,7 +276,8 @@ export class Reconciler implements LifeHost, TurnWork {
   lost(record: Record, clean: boolean): void {
     this.#checks.end(record)
     if (!record.ending) this.neighbours.lost(record, clean, record.lastSeq)
-    record.ending = false
+    // An orderly end is one until it is over: nobody starts against it meanwhile (R13).
+    else if (record.stop?.fate !== 'asked') record.ending = false
     this.look(record)
   }
 

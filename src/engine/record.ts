@@ -69,6 +69,8 @@ export interface Driver {
 
 /** Who asked for an exchange of a service by another. */
 export interface Exchanging {
+  /** What is to take the place as soon as the service is at rest. */
+  readonly next: ServiceCore | undefined
   exchanged(): void
   notExchanged(error: unknown): void
 }
@@ -222,9 +224,7 @@ export class Record implements Timed, Owner {
   stable: Instant | undefined
   /** The edge whose opening let it start; for critical paths. */
   gate: Edge | undefined
-  /** The service to take this one's place as soon as it is at rest. */
-  replacement: ServiceCore | undefined
-  /** Who is told when it has. */
+  /** An exchange of it that is under way. */
   exchanging: Exchanging | undefined
 
   // The reconciler's
@@ -349,7 +349,7 @@ export class Record implements Timed, Owner {
   get factsNow(): number {
     if (this.core === undefined) return Fact.settled
     let facts = 0
-    if (this.ending && this.active) facts |= Fact.ending
+    if (this.ending) facts |= Fact.ending
     else {
       if (this.active) facts |= serves(this.health) ? Fact.started | Fact.healthy : Fact.started
       if (this.completed) facts |= Fact.started | Fact.completed
@@ -376,9 +376,10 @@ export class Record implements Timed, Owner {
   }
 }
 
-/** Appends to a list that may be the shared empty one. */
+/** Appends to a list that may be the shared empty one. Short ones, which most are, grow exactly: a push makes room for many. */
 export function append<Item>(list: Item[], item: Item): Item[] {
   if (list.length === 0) return [item]
+  if (list.length < 8) return list.concat(item)
   list.push(item)
   return list
 }

@@ -9,10 +9,10 @@ import { StartOperation, type StartRequest } from './start.js'
 
 export class ReplaceOperation extends StartOperation implements Exchanging {
   readonly #record: Record
-  readonly #next: ServiceCore
+  readonly #new: ServiceCore
   readonly #old: ServiceCore
-  /** The exchange that is asked for has not happened yet. */
-  #waiting = false
+  /** What is to take the place as soon as the service is at rest. */
+  next: ServiceCore | undefined
   #undoing = false
   /** The service was down, or on its way there, when the exchange was asked for. */
   #onlySwaps = false
@@ -22,7 +22,7 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
     super(host, request)
     this.#record = record
     this.#old = old
-    this.#next = next
+    this.#new = next
     next.keeper = old.keeper
     record.exchanging = this
   }
@@ -32,10 +32,10 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
     if (record.removing) return this.end('cancelled', this.cancelled('unregister'))
     try {
       this.host.topology.find(record.name)
-      this.host.topology.fits(record, this.#next)
+      this.host.topology.fits(record, this.#new)
       // All that the new one requires is there, and wanted, before the old one is touched.
-      const required = record.desired ? this.closure(this.#required()) : []
-      this.#swap(this.#next)
+      const required = record.desired ? this.closure(this.#required(), false) : []
+      this.#swap(this.#new)
       if (record.desired) this.claim(record, true, true)
       for (const each of required) this.want(each, true, false)
     } catch (error) {
@@ -56,24 +56,24 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
   override due(): void {
     if (!this.#onlySwaps) return super.due()
     this.host.reconciler.post(() => {
-      if (this.#waiting) this.timedOut()
+      if (this.next !== undefined) this.timedOut()
     })
   }
 
   protected override giveUp(): void {
     if (!this.#onlySwaps) return super.giveUp()
-    this.#drop()
+    this.next = undefined
     this.end('failed', this.incompleteStart())
   }
 
   protected override aborted(reason: unknown): void {
-    if (!this.#onlySwaps || !this.#waiting) return super.aborted(reason)
-    this.#drop()
+    if (!this.#onlySwaps || this.next === undefined) return super.aborted(reason)
+    this.next = undefined
     this.end('cancelled', reason)
   }
 
   #required(): Record[] {
-    return this.#next.edges.flatMap(({ name, optional }) => {
+    return this.#new.edges.flatMap(({ name, optional }) => {
       if (optional) return []
       const record = this.host.topology.get(name)
       if (record !== undefined && !record.removing) return [record]
@@ -82,20 +82,19 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
   }
 
   #swap(core: ServiceCore): void {
-    this.#waiting = true
-    this.#record.replacement = core
+    this.next = core
     this.host.reconciler.look(this.#record, this.beginSeq)
   }
 
   exchanged(): void {
     const record = this.#record
-    this.#waiting = false
+    this.next = undefined
     record.gaveUp = record.completed = record.retrying = false
     record.failures = record.connectivity = 0
     if (record.paused) Object.assign(record.pausing, { failedWait: undefined, dueAt: 0, delayedUntil: 0, ticket: 0 })
     if (record.attempt > 0) record.pausing.renewed = true
     // The one that was taken out may come back, and goes nowhere until it is clear that it does not.
-    const out = record.core === this.#next ? this.#old : this.#next
+    const out = record.core === this.#new ? this.#old : this.#new
     out.keeper = record.core?.keeper
     // It was down, and is wanted by somebody else by now: then so is what the new one requires.
     if (this.stage === 'down' && !this.#undoing && record.desired) this.host.require(record)
@@ -103,7 +102,7 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
   }
 
   notExchanged(error: unknown): void {
-    this.#waiting = false
+    this.next = undefined
     // If it was to put the old one back, the new one goes on in its place, and why it failed comes first.
     if (this.failure === undefined) this.failure = { cause: error as KeelsonError, part: undefined }
     else suppress(this.failure.cause, error as KeelsonError)
@@ -111,7 +110,7 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
   }
 
   override judge(): void {
-    if (this.stage === 'down' && this.#waiting) return
+    if (this.stage === 'down' && this.next !== undefined) return
     if (this.stage !== 'down' || this.#undoing) return super.judge()
     this.end('done')
   }
@@ -119,23 +118,18 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
   protected override undo(why: 'rollback' | 'cancelled'): void {
     const record = this.#record
     this.#undoing = true
-    if (record.core === this.#next) this.#swap(this.#old)
-    else this.#drop()
+    if (record.core === this.#new) this.#swap(this.#old)
+    else this.next = undefined
     // Whatever becomes of this call, the service itself stays wanted.
     if ((record.down & (Down.manual | Down.shut)) === 0) record.wanted = true
     super.undo(why)
     this.host.reconciler.look(record, this.beginSeq)
   }
 
-  #drop(): void {
-    this.#waiting = false
-    this.#record.replacement = undefined
-  }
-
   /** A stop came: what has not been exchanged by then is not. */
   protected override persist(): void {
     super.persist()
-    if (this.#record.core !== this.#next) this.#drop()
+    if (this.#record.core !== this.#new) this.next = undefined
   }
 
   protected override end(outcome: 'done' | 'failed' | 'cancelled', ...error: [] | [unknown]): void {
@@ -146,6 +140,6 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
   /** The one that is not registered is free to go elsewhere. */
   #free(): void {
     if (this.#record.exchanging === this) this.#record.exchanging = undefined
-    for (const core of [this.#old, this.#next]) if (core !== this.#record.core) core.keeper = undefined
+    for (const core of [this.#old, this.#new]) if (core !== this.#record.core) core.keeper = undefined
   }
 }

@@ -139,6 +139,7 @@ const restedAt = ({ stop }: Record): number => stop?.over?.now ?? 0
 
 /** The dependents of a service, and in place of one without an instance its dependents. */
 function users(record: Record): Iterable<{ readonly from: Record }> {
+  if (record.dependents.length === 0) return record.dependents
   const asked = record.stop?.asked.now ?? 0
   if (record.dependents.every(({ from }) => restedAt(from) >= asked)) return record.dependents
   const edges = new Map(record.dependents.map((edge) => [edge.from, edge]))

@@ -68,7 +68,7 @@ export class Rest {
     record.completed = fate === 'completed' && reason !== 'shutdown' && !again
     record.unpause()
     record.retrying = false
-    if (record.replacement !== undefined) return this.#idle(record, reason)
+    if (record.exchanging?.next !== undefined) return this.#idle(record, reason)
     if (fate === 'failed' && !askedFor(record)) return this.#failed(record, again)
     if (fate === 'completed' && !askedFor(record)) {
       if (again || !record.desired || record.settings.restart.policy !== 'always') return this.#idle(record, reason)
@@ -113,14 +113,11 @@ export class Rest {
         settings.remote && record.connectivity >= 3 ? 'unreachable' : 'retrying',
         record.stopReason,
       )
-      this.#tools.log.publish('retry', record.lastSeq, {
-        ...who(record),
-        attempt: failures,
-        delay,
-        dueAt: this.#tools.moment.wall + delay,
-        failure,
-        error: record.lastError,
-      })
+      const { log, moment } = this.#tools
+      const seq = log.count()
+      if (!log.heard) return
+      const told = { attempt: failures, delay, dueAt: moment.wall + delay, failure, error: record.lastError }
+      log.record('retry', seq, record.lastSeq, { ...who(record), ...told })
     }
   }
 

@@ -79,8 +79,8 @@ export class StartOperation extends Operation {
     const wanted = this.closure(roots)
     if (this.target === undefined) this.#reopen()
     const mark = this.host.nextMark()
-    markEssential(this.target === undefined ? roots : wanted, mark, this.target !== undefined)
-    const essential = wanted.map((record) => record.mark === mark)
+    if (this.target === undefined) markEssential(roots, mark)
+    const essential = wanted.map((record) => this.target !== undefined || record.mark === mark)
     wanted.forEach((record, i) => {
       this.want(record, essential[i] === true, i < roots.length)
     })
@@ -102,8 +102,11 @@ export class StartOperation extends Operation {
     for (const operation of [...this.host.shutdowns]) operation.overtake()
   }
 
-  /** The roots and behind them what they require, as far as it is not up; throws if something is missing. */
-  protected closure(roots: readonly Record[]): Record[] {
+  /**
+   * The roots and behind them what they require, as far as that is not up; throws if something is missing. Looks behind a
+   * root that is up only if it is `named`: it may run without what it requires (`onLoss: 'keep'`).
+   */
+  protected closure(roots: readonly Record[], named = true): Record[] {
     const mark = this.host.nextMark()
     const wanted: Record[] = []
     for (const root of roots) {
@@ -113,7 +116,7 @@ export class StartOperation extends Operation {
     }
     for (let i = 0; i < wanted.length; i++) {
       const record = wanted[i] as Record
-      if (this.#isUp(record)) continue
+      if (!named && this.#isUp(record)) continue
       for (const { to, spec } of record.deps) {
         if (spec.optional || to.mark === mark) continue
         if (to.core === undefined || to.removing) {
@@ -278,10 +281,10 @@ export class StartOperation extends Operation {
   }
 }
 
-/** Marks the essential ones among the roots, or all, and what they require over edges whose timeout fails them (R29, R30). */
-export function markEssential(roots: readonly Record[], mark: number, all = false): void {
+/** Marks the essential ones among the roots, and what they require over edges whose timeout fails them (R29, R30). */
+export function markEssential(roots: readonly Record[], mark: number): void {
   const found: Record[] = []
-  for (const record of roots) if (all || record.settings.essential) find(record)
+  for (const record of roots) if (record.settings.essential) find(record)
   for (const record of found)
     for (const { to, spec } of record.deps) if (!spec.optional && spec.onTimeout === 'fail') find(to)
 

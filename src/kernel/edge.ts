@@ -44,11 +44,9 @@ export function open(edge: EdgeSpec, facts: number): boolean {
   return satisfied(edge, facts) || (edge.optional && (facts & Fact.settled) !== 0)
 }
 
-/** Whether an operation that waits over this edge waits in vain: nothing automatic will satisfy it (R29). */
+/** Whether an operation that waits over this closed edge waits in vain: nothing automatic will satisfy it (R29). */
 export function hopeless(edge: EdgeSpec, facts: number): boolean {
-  return (
-    edge.onTimeout === 'fail' && !edge.optional && (facts & (Fact.gaveUp | Fact.ended)) !== 0 && !satisfied(edge, facts)
-  )
+  return edge.onTimeout === 'fail' && (facts & (Fact.gaveUp | Fact.ended)) !== 0
 }
 
 /** Whether a dependent is stopped when the target leaves its active phase, or is about to (R13, R14). */
@@ -76,7 +74,7 @@ export function edges(subject: string, dependsOn: unknown): readonly EdgeSpec[] 
       throw new KeelsonError('CONFIG_INVALID', `${subject}: dependsOn names ${show(name)} twice; merge the two`)
     names.add(name)
   }
-  return list.length === 0 ? NONE : Object.freeze(list)
+  return Object.freeze(list)
 }
 
 const NONE: readonly EdgeSpec[] = Object.freeze([])

@@ -20,10 +20,9 @@ export function explain(
 
 function chain(status: ServiceStatus, find: (name: string) => ServiceStatus | undefined): Cause[] {
   const causes: Cause[] = []
-  const seen = new Set([status.name])
   let at: ServiceStatus | undefined = status
   while (at !== undefined) {
-    const next: Cause | undefined = nextOf(at, find, seen)
+    const next: Cause | undefined = nextOf(at, find)
     if (next === undefined) {
       const own: Cause | undefined = at.blockedBy?.find((c) => c.kind !== 'dependency') ?? ownCause(at)
       if (own !== undefined) {
@@ -32,7 +31,6 @@ function chain(status: ServiceStatus, find: (name: string) => ServiceStatus | un
       }
       break
     }
-    seen.add(next.name)
     at = find(next.name)
     causes.push(at === undefined ? { ...next, kind: 'missing' } : next)
   }
@@ -43,26 +41,17 @@ function chain(status: ServiceStatus, find: (name: string) => ServiceStatus | un
 function nextOf(
   { blockedBy = [] }: ServiceStatus,
   find: (name: string) => ServiceStatus | undefined,
-  seen: ReadonlySet<string> | undefined,
 ): Cause | undefined {
-  const dependencies = blockedBy.filter((c) => c.kind === 'dependency' && seen?.has(c.name) !== true)
+  const dependencies = blockedBy.filter((c) => c.kind === 'dependency')
   return dependencies.find((c) => !moving(find(c.name))) ?? dependencies[0]
 }
 
 const moving = (status: ServiceStatus | undefined): boolean => status?.phase === 'moving' || status?.phase === 'active'
 
-/** What a service that waits for nobody has to say for itself. */
-function ownCause({ name, state, error, stopReason, nextRetryAt, health }: ServiceStatus): Cause | undefined {
-  const cause = (kind: Cause['kind']): Cause => ({
-    name,
-    state,
-    kind,
-    ...(error === undefined ? {} : { error }),
-    ...(nextRetryAt === undefined ? {} : { until: nextRetryAt }),
-  })
+/** What a service that waits for nothing has to say for itself. */
+function ownCause({ name, state, error, stopReason, health }: ServiceStatus): Cause | undefined {
+  const cause = (kind: Cause['kind']): Cause => ({ name, state, kind, ...(error === undefined ? {} : { error }) })
   if (state === 'failed' || health === 'unhealthy') return cause('failed')
-  if (state === 'auth_required') return cause('auth')
-  if (state === 'retrying' || state === 'unreachable') return cause('backoff')
   if (state === 'stopping') return cause('stop')
   if (state === 'starting') return cause('hook')
   if (state === 'stopped' || state === 'disconnected') return cause(stopReason === 'manual' ? 'manual' : 'stop')
@@ -80,10 +69,9 @@ function sentence(
   if (up) return `${name} is ${state}${health === 'healthy' ? '' : `, ${health}`}`
   const [own] = because
   if (own === undefined) return state === 'unknown' ? `${name} has never been started` : `${name} is ${state}`
-  if (because.length === 1 && own.name === name) return `${name} is ${condition(own, status, wall)}`
-  const needs = because.filter((cause) => cause.name !== name)
+  if (own.name === name) return `${name} is ${condition(own, status, wall)}`
   const root = because.at(-1) as Cause
-  const path = needs.map((cause) => `needs ${cause.name}`).join(', which ')
+  const path = because.map((cause) => `needs ${cause.name}`).join(', which ')
   return `${name} is ${state}: ${path}, which is ${condition(root, find(root.name), wall)}`
 }
 
@@ -171,8 +159,7 @@ function rootOfWait(
     }
     root = at.name
     path.push(root)
-    roots.set(root, root) // ends a circle, should there be one
-    const next: Cause | undefined = nextOf(at, find, undefined)
+    const next: Cause | undefined = nextOf(at, find)
     at = next === undefined ? undefined : find(next.name)
   }
   for (const name of path) roots.set(name, root)

@@ -99,6 +99,7 @@ class Entry {
     const seen: Told<'enter'> = { kind: 'enter', at: this.#entered, service, epoch, hook, id: this.#id, instance }
     if (reason !== undefined) seen.reason = reason
     if (resource !== undefined) seen.resource = resource
+    if ((hook === 'start' || hook === 'run') && cue.pass === undefined && act.abort !== 'ignore') seen.heeds = true
     stage.see(seen)
   }
 

@@ -1,7 +1,7 @@
 // What a service of a scenario declares, every default filled in: the view that laws have of it.
 // Written from the rules page, not from the engine's tables, so that the two can disagree.
 
-import type { Dependency, HealthCheckOptions, RestartOptions, ServiceOptions } from '../index.js'
+import type { Dependency, ServiceOptions } from '../index.js'
 import type { SceneService, SceneSettings } from './observation.js'
 import type { OrchestratorPlan } from './scenario.js'
 
@@ -62,12 +62,7 @@ export function sceneService(facts: Facts, options: ServiceOptions, shared: Orch
 function declared(options: ServiceOptions, shared: OrchestratorPlan): Declared {
   const stopTimeout = options.stopTimeout ?? shared.stopTimeout ?? 10_000
   const remote = options.remote ?? false
-  const restart: RestartOptions = {
-    ...(remote ? { maxRetries: 0 } : {}),
-    ...given(shared.restart),
-    ...given(options.restart),
-  }
-  const healthCheck: HealthCheckOptions = { ...given(shared.healthCheck), ...given(options.healthCheck) }
+  const common = commonOf(shared)
   return {
     essential: options.essential ?? true,
     autoStart: options.autoStart ?? true,
@@ -76,10 +71,28 @@ function declared(options: ServiceOptions, shared: OrchestratorPlan): Declared {
     startTimeout: options.startTimeout ?? shared.startTimeout ?? 30_000,
     stopTimeout,
     abortGrace: Math.min(options.abortGrace ?? shared.abortGrace ?? 1_000, stopTimeout / 2),
-    restart: { ...RESTART, ...restart },
-    healthCheck: { ...CHECK, ...healthCheck },
+    restart:
+      remote || options.restart
+        ? { ...RESTART, ...(remote ? { maxRetries: 0 } : {}), ...given(shared.restart), ...given(options.restart) }
+        : common.restart,
+    healthCheck: options.healthCheck ? { ...common.healthCheck, ...given(options.healthCheck) } : common.healthCheck,
     dependencies: (options.dependsOn ?? []).map((edge) => dependency(typeof edge === 'string' ? { name: edge } : edge)),
   }
+}
+
+type Common = Pick<SceneService, 'restart' | 'healthCheck'>
+const commons = new WeakMap<OrchestratorPlan, Common>()
+
+/** What holds for every service that says nothing else. */
+function commonOf(shared: OrchestratorPlan): Common {
+  const known = commons.get(shared)
+  if (known) return known
+  const made: Common = {
+    restart: { ...RESTART, ...given(shared.restart) },
+    healthCheck: { ...CHECK, ...given(shared.healthCheck) },
+  }
+  commons.set(shared, made)
+  return made
 }
 
 function dependency(edge: Dependency): SceneService['dependencies'][number] {

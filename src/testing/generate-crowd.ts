@@ -109,7 +109,7 @@ function stepsOf(swarm: Swarm, extras: number): Step[] {
   let isDown = false
   for (let count = chance.between(6, 14); count > 0; count--) {
     at += chance.among(PAUSES)
-    const deeds = isDown && chance.is(0.7) ? [startOf(swarm)] : deedsOf(swarm, extras)
+    const deeds: readonly Deed[] = isDown && chance.is(0.7) ? [startOf(swarm)] : deedsOf(swarm, extras)
     for (const deed of deeds)
       if (deed.deed === 'call') isDown = deed.call === 'stop' || (isDown && deed.call !== 'start')
     steps.push({ at, deeds })

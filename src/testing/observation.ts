@@ -32,6 +32,8 @@ export type Observation =
       readonly id: number
       /** Which object of this name, counted from 1: a replacement is another one. */
       readonly instance: number
+      /** Of `start` and `run`: it ends as soon as its signal is aborted. */
+      readonly heeds?: boolean
       /** Of `stop`: the reason it was given. */
       readonly reason?: string
       /** Of `dispose`: the number of the resource, as its `own` told it. */

@@ -39,7 +39,7 @@ export type SimulatedFactory = (world: SimulatedWorld) => SimulatedApp
 export function worldClock(stage: Stage): SimulatedWorld['clock'] {
   const { clock } = stage
   const open = new Map<object, unknown>()
-  const setTimeout = (callback: () => void, ms: number): object => {
+  const begin = (callback: () => void, ms: number): object => {
     const handle = {}
     const fire = (): void => {
       open.delete(handle)
@@ -52,13 +52,13 @@ export function worldClock(stage: Stage): SimulatedWorld['clock'] {
     now: () => clock.now(),
     wall: () => clock.wall(),
     defer: (callback) => clock.defer(callback),
-    setTimeout,
+    setTimeout: begin,
     clearTimeout: (handle) => {
       if (typeof handle !== 'object' || handle === null || !open.has(handle)) return
       stage.never(open.get(handle))
       open.delete(handle)
     },
-    sleep: (ms) => new Promise((resolve) => void setTimeout(resolve, ms)),
+    sleep: (ms) => new Promise((resolve) => void begin(resolve, ms)),
   }
 }
 

@@ -167,7 +167,9 @@ class Run {
   /** Nothing is on its way any more: what is not up waits for what will not come. */
   #isSteady(): boolean {
     const stage = this.#stage
-    if (stage.calls.size > 0) return false
+    const { clock } = stage
+    // What is due now has yet to happen.
+    if (stage.calls.size > 0 || (clock.next ?? FOR_EVER) <= clock.now()) return false
     return stage.app.snapshot().services.every(isAtRest)
   }
 }

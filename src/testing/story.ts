@@ -69,7 +69,9 @@ function listenerLine({ type, acts, ...rest }: ListenerPlan): string {
 function deedWords(deed: Deed, extras: readonly ServicePlan[]): string {
   if (deed.deed !== 'call') {
     const { deed: what, ...rest } = deed
-    return `${what} ${words(rest)}`
+    if (!('target' in rest)) return `${what} ${words(rest)}`.trim()
+    const { target, ...more } = rest
+    return `${what} ${target} ${words(more)}`.trim()
   }
   const { call, target, deed: _, ...rest } = deed
   const whom =

@@ -43,26 +43,41 @@ export async function runCases(
   tell: (line: string) => void,
 ): Promise<Results> {
   const results = new Results(cases)
-  for (const { id, params, contestants, rounds: own, patience } of cases) {
+  const lose = (error: unknown): void => {
+    const why = String((error as Error).message).slice(0, 2_000)
+    results.lost.push(why)
+    tell(`lost: ${why}`)
+  }
+  const verdicts = new Map<string, Promise<boolean>>()
+  const isRight = (task: Task): Promise<boolean> => {
+    const key = JSON.stringify(task)
+    const known = verdicts.get(key)
+    if (known !== undefined) return known
+    const verdict = run(task).then(
+      () => true,
+      (error: unknown) => {
+        lose(error)
+        return false
+      },
+    )
+    verdicts.set(key, verdict)
+    return verdict
+  }
+  for (const { id, params, asserted = params, contestants, rounds: own, patience } of cases) {
+    const began = performance.now()
     const fit: string[] = []
-    for (const contestant of contestants) {
-      try {
-        await run({ scenario, contestant, params, verify: true })
-        fit.push(contestant)
-      } catch (error) {
-        tell(`left out: ${String((error as Error).message).slice(0, 2_000)}`)
-      }
-    }
+    for (const contestant of contestants)
+      if (await isRight({ scenario, contestant, params: asserted, verify: true })) fit.push(contestant)
     for (let round = 0; round < Math.min(rounds, own ?? rounds); round++)
       for (let k = 0; k < fit.length; k++) {
         const contestant = fit[(k + round) % fit.length]!
         try {
           results.enter(id, contestant, round, await run({ scenario, contestant, params, verify: false }, patience))
         } catch (error) {
-          tell(`lost: ${String((error as Error).message).slice(0, 2_000)}`)
+          lose(error)
         }
       }
-    tell(`${scenario} ${id}`)
+    tell(`${scenario}, ${id}: ${((performance.now() - began) / 1_000).toFixed(1)} s`)
   }
   return results
 }

@@ -9,7 +9,8 @@ import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 import { compiled, runCases } from './driver.js'
 import { svg } from './plot.js'
-import { footnotes, heading, section, summary } from './report.js'
+import { digest, footnotes, heading, place, rowsOf, section } from './report.js'
+import type { Row, Scenario } from './scenario.js'
 import { SCENARIOS, scenario } from './scenarios/index.js'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -23,23 +24,24 @@ const { values: asked } = parseArgs({
     quick: { type: 'boolean', default: false },
     contestants: { type: 'string' },
     cases: { type: 'string' },
-    keelson: { type: 'string', default: join(root, 'dist/index.js') },
+    keelson: { type: 'string' },
     plot: { type: 'boolean', default: false },
     'no-peers': { type: 'boolean', default: false },
     out: { type: 'string', default: join(here, 'results/latest') },
   },
 })
 
-const peers = !(asked['no-peers'] || asked.quick)
-if (peers && !existsSync(join(here, 'node_modules/avvio'))) {
-  execFileSync('npm', ['ci', '--no-audit', '--no-fund'], { cwd: here, stdio: 'inherit' })
-}
-const entry = resolve(asked.keelson)
-if (!existsSync(entry)) execFileSync('npm', ['run', 'build'], { cwd: root, stdio: 'inherit' })
-process.env.BENCH_KEELSON = pathToFileURL(entry).href
+const npm = (cwd: string, ...args: string[]): void =>
+  void execFileSync('npm', args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] })
+
+const peers = !(asked['no-peers'] || asked.quick || asked.plot)
+if (!existsSync(join(here, 'node_modules/eventemitter3'))) npm(here, 'ci', '--no-audit', '--no-fund')
+// Another build can be named, to compare the two; without, it is this tree as it is now.
+if (asked.keelson === undefined) npm(root, 'run', 'build')
+process.env.BENCH_KEELSON = pathToFileURL(resolve(asked.keelson ?? join(root, 'dist/index.js'))).href
 
 const sources = readdirSync(here, { recursive: true, encoding: 'utf8' }).filter(
-  (path) => path.endsWith('.ts') && !/node_modules|main\.ts/.test(path),
+  (path) => path.endsWith('.ts') && !/node_modules|main\.ts|\.d\.ts/.test(path),
 )
 await build({
   entryPoints: sources.map((path) => join(here, path)),
@@ -50,7 +52,7 @@ await build({
   logLevel: 'error',
 })
 
-const rounds = Number(asked.rounds ?? (asked.quick ? 3 : 5))
+const head = heading(Number(asked.rounds ?? (asked.quick || asked.plot ? 3 : 5)))
 const wishes = { n: asked.n?.split(',').map(Number), quick: asked.quick, peers }
 const wanted = asked.contestants?.split(',')
 const only = asked.cases === undefined ? undefined : new RegExp(asked.cases)
@@ -58,31 +60,37 @@ const tell = (line: string): void => console.error(`  ${line}`)
 
 const sections: string[] = []
 const all: Record<string, unknown> = {}
+const rows: Record<string, Row[]> = {}
 const seen = new Set<string>()
-const names = asked.scenario?.split(',') ?? (asked.plot ? ['growth'] : SCENARIOS)
-for (const name of names) {
+const measured: Scenario[] = []
+for (const name of asked.scenario?.split(',') ?? (asked.plot ? ['growth'] : SCENARIOS)) {
   const each = await scenario(name)
   const cases = each
     .cases(wishes)
     .filter(({ id }) => only?.test(id) ?? true)
     .map((one) => ({ ...one, contestants: one.contestants.filter((who) => wanted?.includes(who) ?? true) }))
   for (const { contestants } of cases) for (const who of contestants) seen.add(who)
-  const results = await runCases(name, cases, rounds, tell)
-  if (name === 'growth' && asked.plot) {
+  const began = performance.now()
+  const results = await runCases(name, cases, head.rounds, tell)
+  const seconds = Math.round((performance.now() - began) / 1_000)
+  tell(`${name}: ${seconds} s`)
+  if (asked.plot && name === 'growth') {
     const { panels } = await import('./scenarios/growth.js')
-    const { node, cpu } = heading(rounds)
-    writeFileSync(join(here, 'growth.svg'), svg(panels(results), `ten layers of N services; Node ${node}, ${cpu}`))
+    const caption = `ten layers of N services; Node ${head.node}, ${head.cpu}`
+    writeFileSync(join(here, 'growth.svg'), svg(panels(results), caption))
   }
   const text = section(each, results)
-  console.log(text)
+  console.log(`${text}\n`)
   sections.push(text)
-  all[name] = { about: each.about, rows: each.rows(results), cases: results }
+  measured.push(each)
+  rows[name] = rowsOf(each, results)
+  all[name] = { about: each.about, seconds, lost: results.lost, rows: rows[name], cases: results }
+  if (results.lost.length > 0) process.exitCode = 1
 }
 
-const notes = await footnotes(seen)
-console.log(`\n${notes}`)
-sections.push(notes)
+const end = [await footnotes(seen, measured), '## In short', `\`npm run bench\`: ${place(head)}`, digest(rows)]
+console.log(end.join('\n\n'))
 mkdirSync(resolve(asked.out, '..'), { recursive: true })
-writeFileSync(`${asked.out}.json`, `${JSON.stringify({ ...heading(rounds), scenarios: all }, null, 1)}\n`)
-writeFileSync(`${asked.out}.md`, `${summary(heading(rounds), sections)}\n`)
+writeFileSync(`${asked.out}.json`, `${JSON.stringify({ ...head, scenarios: all }, null, 1)}\n`)
+writeFileSync(`${asked.out}.md`, `${[...sections, ...end].join('\n\n')}\n`)
 console.log(`\nwritten: ${asked.out}.md, ${asked.out}.json`)

@@ -2,8 +2,8 @@
 
 import { cpus } from 'node:os'
 import { contestant, LIMITS, OWN, PEERS } from './contestants/index.js'
-import type { Results, Row, Scenario } from './scenario.js'
-import { brief, median, spread } from './statistics.js'
+import { isReached, type Results, type Row, type Scenario } from './scenario.js'
+import { brief, greatest, least, median, number, spread } from './statistics.js'
 
 /** Where and how it was measured. */
 export interface Heading {
@@ -24,13 +24,44 @@ export function table(rows: readonly (readonly string[])[]): string {
   return [line(head), `|${head.map(() => '---|').join('')}`, ...body.map(line)].join('\n')
 }
 
+const withUnit = (figure: string, { unit }: Row): string => (unit === undefined ? figure : `${figure} ${unit}`)
+const hasTarget = ({ atMost, atLeast }: Row): boolean => (atMost ?? atLeast) !== undefined
+
+function target(rows: readonly Row[]): string {
+  const bounds = new Set(rows.map(({ atMost, atLeast }) => brief(atMost ?? atLeast ?? Number.NaN)))
+  const [row] = rows
+  if (row === undefined || !hasTarget(row)) return ''
+  return withUnit(`${row.atMost === undefined ? '≥' : '≤'} ${[...bounds].join(' / ')}`, row)
+}
+
 function targets(rows: readonly Row[]): string {
-  const verdict = ({ target, reached }: Row): string =>
-    target === undefined ? '' : reached ? 'reached' : '**not reached**'
+  const verdict = (row: Row): string => (!hasTarget(row) ? '' : isReached(row) ? 'reached' : '**not reached**')
+  const figure = (row: Row): string =>
+    withUnit(brief(row.value), row) + (row.note === undefined ? '' : ` (${row.note})`)
   return table([
     ['what', 'figure', 'target', ''],
-    ...rows.map((row) => [row.what, row.figure, row.target ?? '', verdict(row)]),
+    ...rows.map((row) => [row.what, figure(row), target([row]), verdict(row)]),
   ])
+}
+
+/** The rows of all scenarios in few lines, from the least to the greatest of each kind: what the README quotes. */
+export function digest(rowsOf: Readonly<Record<string, readonly Row[]>>): string {
+  const lines = [['scenario', 'measured', 'figure', 'target', '']]
+  for (const [scenario, rows] of Object.entries(rowsOf))
+    for (const gist of new Set(rows.flatMap((row) => row.gist ?? []))) {
+      const alike = rows.filter((row) => row.gist === gist)
+      const [from, to] = [least, greatest].map((end) => brief(end(alike.map(({ value }) => value))))
+      const kept = alike.filter(isReached).length
+      const verdict = kept === alike.length ? 'reached' : kept === 0 ? '**no**' : `${kept} of ${alike.length}`
+      const figure = withUnit(from === to ? `${from}` : `${from} - ${to}`, alike[0]!)
+      lines.push([scenario, gist, figure, target(alike), hasTarget(alike[0]!) ? verdict : ''])
+    }
+  return table(lines)
+}
+
+/** The rows of a scenario that have a figure this time. */
+export function rowsOf(scenario: Scenario, results: Results): Row[] {
+  return scenario.rows(results).filter(({ value }) => Number.isFinite(value))
 }
 
 /** Every contestant in every case: its figures, and the ratio of the main one to the floors, within the round. */
@@ -52,8 +83,7 @@ function contestants({ main }: Scenario, results: Results): string {
 
 /** A scenario: targets first, the figures behind them after. */
 export function section(scenario: Scenario, results: Results): string {
-  // What was not asked for this time has no figure.
-  const rows = scenario.rows(results).filter(({ figure }) => !/^-( |$)/.test(figure))
+  const rows = rowsOf(scenario, results)
   return [
     `## ${scenario.name}`,
     scenario.about,
@@ -63,19 +93,25 @@ export function section(scenario: Scenario, results: Results): string {
 }
 
 /** Who was measured, how each was used, and what it does not do of what is measured; the limits that were found. */
-export async function footnotes(names: ReadonlySet<string>): Promise<string> {
+export async function footnotes(names: ReadonlySet<string>, scenarios: readonly Scenario[]): Promise<string> {
   const lines: string[] = []
   for (const name of [...OWN, ...PEERS].filter((each) => names.has(each))) {
     const { name: title, use, lacks } = await contestant(name)
     const limit = LIMITS[name]
-    const most =
-      limit === undefined ? '' : ` Up to ${limit.most} services${limit.wideOnly ? ', wide only' : ''}: ${limit.why}.`
+    const most = limit === undefined ? '' : ` ${mostOf(limit.wide, limit.edges)}: ${limit.why}.`
     lines.push(`- **${title}**: ${use}. Does not do: ${lacks}.${most}`)
   }
-  return lines.length === 0 ? '' : ['## How each is used', lines.join('\n')].join('\n\n')
+  for (const { name, uses = {} } of scenarios)
+    for (const [who, use] of Object.entries(uses)) if (names.has(who)) lines.push(`- **${who}** in ${name}: ${use}.`)
+  return ['## How each is used', lines.join('\n')].join('\n\n')
 }
 
-/** The whole report. */
-export function summary({ node, cpu, cores, rounds }: Heading, sections: readonly string[]): string {
-  return [`Node ${node}, ${cores} × ${cpu}, ${rounds} rounds.`, ...sections].join('\n\n')
+function mostOf(wide: number, edges: number): string {
+  if (wide === edges) return `Up to ${number(wide)}`
+  return `Up to ${number(wide)} where nobody depends on anybody, ${edges === 0 ? 'else none' : `else ${number(edges)}`}`
+}
+
+/** Where it was measured, in a line. */
+export function place({ node, cpu, cores, rounds }: Heading): string {
+  return `Node ${node}, ${cores} × ${cpu}, ${rounds} rounds, medians.`
 }

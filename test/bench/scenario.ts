@@ -21,6 +21,8 @@ export interface Case {
   readonly id: string
   readonly params: Params
   readonly contestants: readonly string[]
+  /** What is asserted, if it is the same for several cases. */
+  readonly asserted?: Params
   /** Milliseconds that one process may take, if more than usual. */
   readonly patience?: number
   /** Rounds, if other than what was asked for. */
@@ -34,14 +36,23 @@ export interface Wishes {
   readonly peers: boolean
 }
 
-/** One line of the report. */
+/** One line of the report: a figure, and the target that it must keep. */
 export interface Row {
   readonly what: string
-  /** The figure, ready to be read. */
-  readonly figure: string
-  readonly target?: string
-  readonly reached?: boolean
+  /** `NaN` if it was not asked for this time. */
+  readonly value: number
+  readonly unit?: string
+  /** What else there is to know of the figure. */
+  readonly note?: string
+  readonly atMost?: number
+  readonly atLeast?: number
+  /** The line of the digest that it goes into, with others of the same name. */
+  readonly gist?: string
 }
+
+/** Whether the figure keeps its target. */
+export const isReached = ({ value, atMost, atLeast }: Row): boolean =>
+  value <= (atMost ?? Number.POSITIVE_INFINITY) && value >= (atLeast ?? Number.NEGATIVE_INFINITY)
 
 /** A scenario: its cases, how one is measured, and what the figures say. */
 export interface Scenario {
@@ -53,6 +64,8 @@ export interface Scenario {
   cases(wishes: Wishes): Case[]
   /** Throws unless the contestant does all that is asked for, in the right order. */
   verify(contestant: string, params: Params): Promise<void>
+  /** How those are used who are contestants of this scenario alone, in one line each. */
+  readonly uses?: Readonly<Record<string, string>>
   measure(contestant: string, params: Params): Promise<Figures>
   rows(results: Results): Row[]
 }
@@ -60,6 +73,8 @@ export interface Scenario {
 /** All that was measured in one scenario. */
 export class Results {
   readonly cases: readonly Case[]
+  /** What could not be measured, and why. */
+  readonly lost: string[] = []
   readonly #rounds: Map<string, Figures[]> = new Map()
 
   constructor(cases: readonly Case[]) {

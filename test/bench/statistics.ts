@@ -23,9 +23,13 @@ export const greatest = (values: readonly number[]): number => values.reduce((a,
 export function brief(value: number): string {
   if (!Number.isFinite(value)) return '-'
   const size = Math.abs(value)
-  if (size >= 100) return Math.round(value).toLocaleString('en-US').replaceAll(',', ' ')
-  return value.toFixed(size >= 10 ? 1 : 2)
+  if (size >= 100) return number(Math.round(value))
+  // What is about 1 is a ratio, of which hundredths count.
+  return value.toFixed(size >= 10 ? 1 : size >= 0.9 && size < 1.1 ? 3 : 2)
 }
+
+/** A whole number in groups of three. */
+export const number = (value: number): string => value.toLocaleString('en-US').replaceAll(',', ' ')
 
 /** `median (min-max)`. */
 export function spread(values: readonly number[]): string {

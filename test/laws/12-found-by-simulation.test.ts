@@ -262,3 +262,36 @@ it('R29 R31 the last tenth of a rollback hurries nothing that somebody else want
   await clock.advance(5)
   expect([stop.status, stop.error]).toEqual(['fulfilled', undefined])
 })
+
+it('R13 a wait that has ended in continue begins nothing against a service that is being stopped in order', async () => {
+  const events: string[] = []
+  const s2 = service('s2', { stop: () => void events.push(`onStop of s2 while s101 is ${s101.state}`) })
+  const s101 = service('s101', { dependsOn: [{ name: 's2', timeout: 220, onTimeout: 'continue' }] })
+  const s161 = service('s161', { dependsOn: ['s2'], stop: { takes: 460, ignoresAbort: true } })
+  const { app, clock } = world({ services: [s2, s101, s161] })
+  settled(app.start())
+  await clock.settle()
+  settled(app.stop())
+  await clock.advance(1)
+  settled(app.start({ onFailure: 'keep' }))
+  await clock.advance(500)
+  expect(events).toEqual(['onStop of s2 while s101 is waiting'])
+  expect([s2.state, s101.state, s161.state]).toEqual(['running', 'running', 'running'])
+})
+
+it.each(['restartService', 'startService'] as const)(
+  'R6 %s starts what a service requires and runs without',
+  async (call) => {
+    const a = service('a', { dependsOn: [{ name: 'b', onLoss: 'keep' }] })
+    const { app, clock } = world({ services: [service('b'), a] })
+    settled(app.start())
+    await clock.settle()
+    settled(app.stopService('b'))
+    await clock.settle()
+    expect(a.state).toBe('running')
+    const start = settled(app[call]('a'))
+    await clock.settle()
+    expect(start.status).toBe('fulfilled')
+    expect(app.getAllServices().map(({ state }) => state)).toEqual(['running', 'running'])
+  },
+)

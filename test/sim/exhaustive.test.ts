@@ -58,7 +58,7 @@ describe('every way that a small system can go', () => {
       }
       expect([scopes.length / 2, paths]).toEqual(COUNTS[i])
     },
-    60_000,
+    120_000,
   )
 })
 

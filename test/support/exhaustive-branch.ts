@@ -6,7 +6,7 @@ import type { Snapshot } from '../../src/index.js'
 import type { HookName, Law, Observation } from '../../src/testing/observation.js'
 import type { Act, Choices, Deed, HookPlan, Scenario, ServicePlan, Step } from '../../src/testing/scenario.js'
 import type { Stage } from '../../src/testing/stage.js'
-import type { Decision, Intents, Moment } from './exhaustive-decisions.js'
+import { type Decision, decisionsOf, type Intents, type Moment } from './exhaustive-decisions.js'
 import { dependencies, type Graph, isJob, NAMES } from './exhaustive-graphs.js'
 import { Memory } from './exhaustive-memory.js'
 
@@ -41,6 +41,41 @@ interface Held {
   readonly end: () => void
 }
 
+/** The services of one graph, for all branches, of which one is played at a time. */
+export class Cast {
+  readonly graph: Graph
+  readonly services: readonly ServicePlan[]
+  readonly decisions: readonly Decision[]
+  /** The one that is played. */
+  branch: Branch | undefined
+
+  constructor(graph: Graph, intents: Intents) {
+    this.graph = graph
+    this.decisions = decisionsOf(graph, intents)
+    this.services = dependencies(graph).map((dependsOn, i): ServicePlan => {
+      const plan = { name: NAMES[i] as string, kind: 'managed', options: { dependsOn } } as const
+      const hooks = { start: this.#hook('start'), stop: this.#hook('stop') }
+      return { ...plan, ...hooks, ...(isJob(graph, i) && { run: this.#hook('run') }) }
+    })
+  }
+
+  #hook(hook: 'start' | 'run' | 'stop'): HookPlan {
+    const cast = this
+    const act: Act = {
+      /** Asked when the hook is entered, and when it ends. */
+      get end() {
+        return cast.branch?.end ?? 'pass'
+      },
+      get takes(): number {
+        // So `start` ends in the call itself; the others are not entered before.
+        return hook === 'start' && cast.branch?.isComing ? (undefined as never) : HELD
+      },
+      abort: hook === 'run' ? 'finish' : 'ignore',
+    }
+    return { acts: [act] }
+  }
+}
+
 export class Branch implements Choices {
   readonly scenario: Scenario
   /** No law, but in their place: it sees the stage from the beginning, and all that happens there. */
@@ -48,6 +83,10 @@ export class Branch implements Choices {
   /** The state at the end of the path, and what can be decided there; none if the path ends there. */
   state = ''
   next: readonly Decision[] = []
+  /** What is to be up is coming up, and nothing has been decided yet. */
+  isComing: boolean
+  /** How the hook ends that is ending. */
+  end: 'pass' | 'reject' = 'pass'
   readonly #path: readonly Decision[]
   readonly #decisions: readonly Decision[]
   /** Whether to go on from a state. */
@@ -58,34 +97,22 @@ export class Branch implements Choices {
   #stage: Stage | undefined
   /** The hook that was entered last. */
   #entered: Entered | undefined
-  #phase: 'coming up' | 'playing again' | 'left alone'
   #taken = 0
-  /** How the hook ends that is ending. */
-  #end: 'pass' | 'reject' = 'pass'
   /** The next decision is not made before. */
   #resumes = 0
 
-  constructor(
-    { graph, from, intents }: { readonly graph: Graph; readonly from: From; readonly intents: Intents },
-    path: readonly Decision[],
-    decisions: readonly Decision[],
-    enter: (state: string) => boolean,
-  ) {
+  constructor(cast: Cast, from: From, path: readonly Decision[], enter: (state: string) => boolean) {
+    const { graph, services, decisions } = cast
+    cast.branch = this
     this.#path = path
     this.#decisions = decisions
     this.#enter = enter
     this.#memory = new Memory(graph, from === 'up')
-    this.#phase = from === 'up' ? 'coming up' : 'playing again'
+    this.isComing = from === 'up'
     if (from === 'up') this.#steps.push({ at: 0, deeds: [{ deed: 'call', call: 'start', onFailure: 'keep' }] })
     this.#steps.push(this.#step())
-    const services = dependencies(graph).map((dependsOn, i): ServicePlan => {
-      const plan = { name: NAMES[i] as string, kind: 'managed', options: { dependsOn } } as const
-      const hooks = { start: this.#hook('start'), stop: this.#hook('stop') }
-      return { ...plan, ...hooks, ...(isJob(graph, i) && { run: this.#hook('run') }) }
-    })
-    const extras = intents === 'many' ? services : []
     const rest = { seed: 0, options: OPTIONS, listeners: [], rest: 0, patience: 600_000 }
-    this.scenario = { ...rest, services, extras, steps: this.#steps }
+    this.scenario = { ...rest, services, extras: services, steps: this.#steps }
     this.usher = { title: '', begin: (scene) => this.#begin(scene as Stage) }
   }
 
@@ -135,22 +162,6 @@ export class Branch implements Choices {
     }
   }
 
-  #hook(hook: 'start' | 'run' | 'stop'): HookPlan {
-    const branch = this
-    const act: Act = {
-      /** Asked when the hook is entered, and when it ends. */
-      get end() {
-        return branch.#end
-      },
-      get takes(): number {
-        // So `start` ends in the call itself; the others are not entered before.
-        return branch.#phase === 'coming up' && hook === 'start' ? (undefined as never) : HELD
-      },
-      abort: hook === 'run' ? 'finish' : 'ignore',
-    }
-    return { acts: [act] }
-  }
-
   /** A quiet moment, or one in which something of the library's is still due. */
   #decide(): readonly Deed[] {
     const stage = this.#stage as Stage
@@ -161,7 +172,7 @@ export class Branch implements Choices {
       this.#steps.push(this.#step())
       return []
     }
-    this.#phase = 'playing again'
+    this.isComing = false
     const decision = this.#path[this.#taken]
     if (decision === undefined) {
       this.#arrive(stage, next)
@@ -180,16 +191,15 @@ export class Branch implements Choices {
     for (const held of this.#held) {
       if (held.service !== service || held.hook !== hook) continue
       this.#held.delete(held)
-      this.#end = how
+      this.end = how
       held.end()
-      this.#end = 'pass'
+      this.end = 'pass'
       return
     }
   }
 
   /** At the end of the path: the run is cut if its state has been seen before, and else left alone. */
   #arrive(stage: Stage, next: number): void {
-    this.#phase = 'left alone'
     const snapshot = stage.app.snapshot()
     this.state = this.#memory.state(stage, snapshot, this.#held)
     if (!this.#enter(this.state)) {

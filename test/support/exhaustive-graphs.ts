@@ -62,6 +62,18 @@ export function dependencies({ size, edges }: Graph): Dependency[][] {
   )
 }
 
+const required = new WeakMap<Graph, ReadonlyMap<string, readonly string[]>>()
+
+/** What each service requires, by name. */
+export function requirements(graph: Graph): ReadonlyMap<string, readonly string[]> {
+  const known = required.get(graph)
+  if (known) return known
+  const edges = dependencies(graph).map((deps) => deps.flatMap(({ name, optional }) => (optional ? [] : [name])))
+  const found = new Map(edges.map((names, i) => [NAMES[i] as string, names]))
+  required.set(graph, found)
+  return found
+}
+
 /** Whether something waits for this service to end, or is satisfied by its end. */
 export function isJob({ size, edges }: Graph, service: number): boolean {
   for (let i = 0; i < service; i++) if ('ct'.includes(edges[index(size, i, service)] as string)) return true

@@ -1,15 +1,17 @@
 /**
  * What an explorer has to know of a run to tell its states apart: all that what happens next can depend on.
  *
- * Two states are one if they agree in the state, health, attempt, blockers and age of every service, in the
- * hooks in flight and their age, in when the next timer is due, and in what cannot be read but follows from what was asked for: the desire for each service and its failures since, and of each open call its age and what it met - what was
- * wanted already, which a start leaves alone, and what was up, which a stop answers for. Not told apart are the time of day,
- * the numbers of epochs, errors and old reasons, and services that the graph itself does not tell apart.
+ * Two states are one if they agree in the state, health, attempt, blockers and age of every service, in the hooks in flight
+ * and their age, in when the next timer is due, and in what cannot be read but follows from what was asked for: the desire
+ * for each service and its failures since, and of each open call its age and what it met - what was wanted already, which
+ * a start leaves alone, and what was up, which a stop answers for. Not told apart are the time of day, the numbers of
+ * epochs, errors and old reasons, which of two things of the same age is the older one, and services that the graph itself
+ * does not tell apart.
  */
 import { isKeelsonError, type ServiceStatus, type Snapshot } from '../../src/index.js'
 import type { Observation } from '../../src/testing/observation.js'
 import type { Stage } from '../../src/testing/stage.js'
-import { automorphisms, dependencies, type Graph, NAMES } from './exhaustive-graphs.js'
+import { automorphisms, type Graph, requirements } from './exhaustive-graphs.js'
 
 /** Reasons of a stop that tell more than the desire does once it is over. */
 const LASTING: readonly string[] = ['completed', 'rollback', 'cancelled']
@@ -64,9 +66,7 @@ export class Memory {
   readonly #latest = new Map<string, number>()
 
   constructor(graph: Graph, isUp: boolean) {
-    const edges = dependencies(graph)
-    const required = edges.map((deps) => deps.flatMap(({ name, optional }) => (optional ? [] : [name])))
-    this.#required = new Map(required.map((names, i) => [NAMES[i] as string, names]))
+    this.#required = requirements(graph)
     this.#symmetries = automorphisms(graph)
     if (isUp) this.#all = 'up'
     const desire = isUp ? 'up' : ''
@@ -144,6 +144,9 @@ export class Memory {
       const as = (name: string): string => symmetry.get(name) ?? name
       const list = (names: readonly string[]): string => names.map(as).sort().join('')
       const lines = services.map((service) => `${as(service.name)}${this.#service(service, now, wall, as)}`)
+      // Registered anew, it would be the object that was brought last, even if that was refused.
+      for (const [name, instance] of this.#latest)
+        if (instance !== stage.service(name)?.instance) lines.push(`${as(name)}#`)
       for (const { service, instance, hook, epoch, at } of flights) {
         const isOld = services.some((status) => status.name === service && status.epoch !== epoch)
         const isGone = instance !== (stage.service(service)?.instance ?? this.#latest.get(service) ?? 1)

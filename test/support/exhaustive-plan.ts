@@ -22,14 +22,16 @@ export interface Row {
 
 const ALL: readonly Kind[] = ['d', 'k', 'o', 's', 'c', 't']
 
-/** By command, what is soon done first. */
+/** By command; first what is soon done, then as deep as time allows. */
 export const BIG: readonly Row[] = [
-  { size: 1, kinds: [], intents: 'many', depth: 6 },
-  { size: 2, kinds: ALL, intents: 'many', depth: 3 },
-  { size: 2, kinds: ALL, intents: 'few', depth: 6 },
+  { size: 1, kinds: [], intents: 'many', depth: 4 },
+  { size: 2, kinds: ALL, intents: 'few', depth: 4 },
+  { size: 3, kinds: ['d'], intents: 'few', depth: 3 },
   { size: 4, kinds: ['d'], intents: 'few', depth: 3 },
+  { size: 2, kinds: ALL, intents: 'many', depth: 3 },
   { size: 3, kinds: ['d', 'o'], intents: 'few', depth: 4 },
-  { size: 3, kinds: ['d'], intents: 'few', depth: 5 },
+  { size: 1, kinds: [], intents: 'many', depth: 6 },
+  { size: 2, kinds: ALL, intents: 'few', depth: 6 },
   { size: 4, kinds: ['d'], intents: 'few', depth: 4 },
   { size: 3, kinds: ['d'], intents: 'few', depth: 6 },
 ]

@@ -17,6 +17,23 @@ export const crashing: Scenario = scenario([
   service('a', { options: { restart }, run: crash }),
   service('b', { options: needsA }),
 ])
+export const incidental: Scenario = scenario([
+  service('a', { options: { essential: false, restart: { policy: 'never' } }, start: always({ end: 'reject' }) }),
+  service('b', { start: slow(5) }),
+])
+export const good: Scenario = scenario([
+  service('a', {
+    options: { restart: { ...restart, stableAfter: 50 } },
+    run: {
+      acts: [
+        { end: 'reject', takes: 10 },
+        { end: 'reject', takes: 100 },
+        { end: 'reject', takes: 100 },
+        { end: 'pass' },
+      ],
+    },
+  }),
+])
 export const gaveUp: Scenario = scenario([service('a', { options: { restart: { policy: 'never' } }, run: crash })])
 export const crashingB: Scenario = scenario([
   service('a'),
@@ -29,6 +46,10 @@ export const waiting: Scenario = scenario([service('a', { start: slow(20) }), se
 export const again: Scenario = scenario(
   [service('a', { start: slow(20) })],
   [call(30, 'stopService', 'a'), call(50, 'start')],
+)
+export const optional: Scenario = scenario(
+  [service('a'), service('b', { options: { dependsOn: [{ name: 'a', optional: true }] }, stop: slow(5) })],
+  [call(10, 'stop')],
 )
 export const delayed: Scenario = scenario([service('a', { options: { startDelay: 20 } })])
 export const twoStarts: Scenario = scenario([service('a', { start: slow(5) }), service('b', { start: slow(5) })], [], {

@@ -159,3 +159,18 @@ export function reads(
 /** What holds services, as they say, is said otherwise. */
 export const heldBy = (change: object): Tamper =>
   reads(({ blockedBy }) => ({ blockedBy: blockedBy?.map((cause) => ({ ...cause, ...change })) }))
+
+/** A hook of the first epoch is entered. */
+export const enters = (service: string, hook: 'start' | 'run' | 'stop', at: number, reason?: string): Observation => ({
+  ...{ kind: 'enter', at, service, epoch: 1, hook, id: 9_000, instance: 1 },
+  ...(reason === undefined ? {} : { reason }),
+})
+
+/** Whether an observation tells that a service came to a state. */
+export const to =
+  (name: string, newState: string): ((seen: Observation) => boolean) =>
+  (seen) =>
+    isEvent(seen, { type: 'state', name, newState })
+
+/** Whether it tells that a service is up. */
+export const up = (name: string): ((seen: Observation) => boolean) => to(name, 'running')

@@ -175,6 +175,9 @@ async function group(triple: readonly Verb[], grouping: readonly number[]): Prom
 const REFUSED = ['CLOSED', 'SERVICE_NOT_FOUND', 'SERVICE_IN_USE', 'SERVICE_DUPLICATE']
 
 describe('three intents on services that are up and whose hooks take their time', () => {
+  /** Triples of which all four groupings, and of which at least two, could be compared. */
+  const compared = { all: 0, some: 0 }
+
   it.each(TRIPLES)('R8 associative: %s, %s, %s', async (...triple) => {
     const all: Prophecy[] = []
     for (const grouping of GROUPINGS) all.push(await group(triple, grouping))
@@ -185,5 +188,11 @@ describe('three intents on services that are up and whose hooks take their time'
     const isGone = start >= 0 && triple.indexOf('unregister', start) > start
     const ends = accepted.map(({ a, b, object }) => ({ a, object, ...(!isGone && { b }) }))
     expect(ends).toEqual(ends.map(() => ends[0]))
+    if (ends.length === all.length) compared.all += 1
+    if (ends.length > 1) compared.some += 1
+  })
+
+  it('of 729 triples 364 are refused nothing in any grouping, 5 more nothing in some', () => {
+    expect(compared).toEqual({ all: 364, some: 369 })
   })
 })

@@ -119,18 +119,18 @@ it('a hook with a choice ends as it is chosen', async () => {
 })
 
 it('a violated law ends the run with its title, the sentence and the time, and so does a law that throws', async () => {
-  const laws = [lies('R0 nothing settles', ({ kind }) => kind === 'settled')]
+  const laws = [lies('nothing settles', ({ kind }) => kind === 'settled')]
   const { violation } = await play(scenario([plan('a')]), quietly({ laws }))
-  expect(violation).toEqual({ law: 'R0 nothing settles', message: 'it said settled', at: 0 })
+  expect(violation).toEqual({ law: 'nothing settles', message: 'it said settled', at: 0 })
   const hostile: Law = {
-    title: 'R0 hostile',
+    title: 'hostile',
     begin: () => () => {
       throw new Error('no')
     },
   }
   const played = await play(scenario([plan('a')]), quietly({ laws: [hostile] }))
   expect(played.violation).toMatchObject({
-    law: 'R0 hostile',
+    law: 'hostile',
     message: expect.stringContaining('the law itself threw'),
   })
 })
@@ -151,7 +151,7 @@ it('who watches can cut a run, and so can who chooses', async () => {
 it('a big failing scenario shrinks to what the law is about, and says how to see it again', async () => {
   // Deliberately wrong: a service that a later call stops may not be stopping.
   const laws = [
-    lies('R0 nobody stops s1', ({ kind, ...seen }) => {
+    lies('nobody stops s1', ({ kind, ...seen }) => {
       if (kind !== 'event') return false
       const { event } = seen as Extract<Observation, { kind: 'event' }>
       return event.type === 'state' && event.name === 's1' && event.newState === 'stopping' && event.reason === 'manual'
@@ -172,7 +172,7 @@ it('a big failing scenario shrinks to what the law is about, and says how to see
   ])
   const { violation } = await run(small)
   const text = failureText(small, violation!, 'npm run sim -- --seed 5').split('\n')
-  expect(text[0]).toBe(`seed ${found.seed} violates: R0 nobody stops s1`)
+  expect(text[0]).toBe(`seed ${found.seed} violates: nobody stops s1`)
   expect(text.at(-1)).toBe('  replay: npm run sim -- --seed 5')
   expect(text.filter((line) => / ms {2}/.test(line))).toHaveLength(small.steps.length + 1)
 })

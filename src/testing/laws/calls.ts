@@ -39,6 +39,8 @@ export class Calls {
   readonly operations: Map<number, Called> = new Map()
   /** The call that the last observation was about. */
   called: Called | undefined
+  /** Calls that resolved in a turn whose events are still to be told. */
+  readonly #early: Called[] = []
   readonly #shutdownTimeout: number
   #deadlines: { readonly from: number; readonly until: number; readonly stalledThen: number; readonly of: Called }[] =
     []
@@ -64,6 +66,7 @@ export class Calls {
     this.open.delete(seen.id)
     if (this.called === undefined) return
     this.called.settled = seen
+    if (this.called.begin === undefined && !seen.rejected) this.#early.push(this.called)
     if (this.called.begin !== undefined && this.called.end?.error !== seen.value && isRefusal(seen, this.called))
       this.#refused(this.called)
   }
@@ -79,11 +82,12 @@ export class Calls {
     }
     // Calls take effect in the order in which they were made.
     this.called = undefined
-    for (const call of this.open.values()) {
+    for (const call of this.#early.length > 0 ? [...this.#early, ...this.open.values()] : this.open.values()) {
       const { seen } = call
       if (call.begin !== undefined || seen.aborted === true || KINDS[seen.call] !== event.operation) continue
       if (seen.target !== event.target) continue
       call.begin = event
+      if (call === this.#early[0]) this.#early.shift()
       call.beganAt = now
       this.called = call
       this.operations.set(event.id, call)
@@ -104,7 +108,9 @@ export class Calls {
     const stops =
       seen.call === 'stop' || seen.call === 'stopService' || seen.call === 'unregister' || seen.call === 'dispose'
     const timeout = (stops ? seen.timeout : undefined) ?? this.#shutdownTimeout
-    this.#deadlines = this.#deadlines.filter(({ until, of }) => of.end === undefined || until >= now)
+    this.#deadlines = this.#deadlines.filter(
+      ({ until, stalledThen, of }) => of.end === undefined || until + call.stalledThen - stalledThen + 1 >= now,
+    )
     this.#deadlines.push({
       from: now + timeout - Math.min(1_000, timeout / 10),
       until: now + timeout,

@@ -8,9 +8,10 @@ import { type Called, Calls } from './calls.js'
 import { type Known, phaseOf, unknown } from './known.js'
 import { type Hooked, type Life, Lives } from './lives.js'
 
-/** One in so many turns is looked at as a whole; with more services than this, what is quiet after as many events as there are. */
+/** One in so many turns is looked at as a whole; with MANY services, what is quiet after STRIDE times as many events. */
 const EVERY_TURN = 4
 const MANY = 50
+const STRIDE = 4
 
 /** What a law hears that looks at cuts. */
 export const CUTS: readonly Observation['kind'][] = ['event', 'turn', 'quiet', 'steady', 'end']
@@ -120,6 +121,11 @@ export class Chronicle {
     return this.#lives.hooked
   }
 
+  /** Hooks in flight that end as soon as their signal is aborted. */
+  get heeding(): ReadonlySet<Hooked> {
+    return this.#lives.heeding
+  }
+
   /** Of the last hook entered: the latest life of its name until then, and whether its `onStop` had been entered. */
   get former(): Life | undefined {
     return this.#lives.former
@@ -151,7 +157,7 @@ export class Chronicle {
 
   /** Whether less has happened since the last look than there is to look at. */
   #isDear(): boolean {
-    if (this.services.size > MANY && this.seq - this.#looked < this.services.size) return true
+    if (this.services.size > MANY && this.seq - this.#looked < STRIDE * this.services.size) return true
     this.#looked = this.seq
     return false
   }

@@ -93,6 +93,52 @@ export const orderly: Law = {
   },
 }
 
+/**
+ * Granted: as above; who was on the way to its end before the call; who is checked, and may have been found unhealthy
+ * meanwhile; and a start of all that ends the order of the stop.
+ */
+export const shutdown: Law = {
+  title: 'R13 in a stop of all onStop waits for whoever depends on it, over whatever edge',
+  hears: ['call', 'enter'],
+  begin: (scene) => {
+    const chronicle = chronicleOf(scene)
+    const graph = graphOf(scene)
+    const leaving = new Set<string>()
+    const isDown = (): boolean => {
+      let isDown = false
+      for (const { seen } of chronicle.calls.values()) {
+        if (seen.call === 'start') return false
+        if ((seen.call === 'stop' || seen.call === 'dispose') && seen.aborted !== true) isDown = true
+      }
+      return isDown
+    }
+    return (seen) => {
+      chronicle.see(seen)
+      if (seen.kind === 'call' && (seen.call === 'stop' || seen.call === 'dispose')) {
+        leaving.clear()
+        for (const status of scene.app.snapshot().services)
+          if (ending(status) || status.phase === 'moving') leaving.add(status.name)
+      }
+      const { life } = chronicle
+      if (seen.kind !== 'enter' || seen.hook !== 'stop' || seen.reason !== 'shutdown' || life === undefined)
+        return undefined
+      const { service, epoch } = seen
+      const known = chronicle.services.get(service)
+      if (known === undefined || leaving.has(service) || !isDown()) return undefined
+      if (life.failed || life.runLeft || life.startFailed || chronicle.hurried) return undefined
+      if (scene.service(service)?.checks === true) return undefined
+      if (phaseOf(known.state === 'stopping' ? known.prior : known.state) !== 'active') return undefined
+      for (const { name } of graph.dependents(service)) {
+        const status = read(scene, name)
+        if (status?.phase !== 'active' && status?.phase !== 'moving') continue
+        if (known.state === 'stopping' && (chronicle.services.get(name)?.startSeq ?? 0) > known.lostSeq) continue
+        return `onStop of ${service} (epoch ${epoch}) was entered in a stop of all while ${name}, which depends on it, is ${status.state}`
+      }
+      return undefined
+    }
+  },
+}
+
 /** Whether the loss of `name` at `event` may be a clean end, which a `started` edge does not mind. */
 const clean = (edge: Edge, reason: string | undefined): boolean =>
   edge.condition === 'started' && !SICK.slice(0, 2).includes(reason)
@@ -106,25 +152,27 @@ export const loss: Law = {
   hears: CUTS,
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
-    const lost = new Set<string>()
+    /** Why each was lost that time: a later end may have another reason. */
+    const lost = new Map<string, string | undefined>()
     const graph = graphOf(scene)
     return (seen) => {
       chronicle.see(seen)
       if (seen.kind === 'event' && seen.event.type === 'state') {
-        if (seen.event.newState === 'stopping' && phaseOf(seen.event.oldState) === 'active') lost.add(seen.event.name)
+        const { name, oldState, newState, reason } = seen.event
+        if (newState === 'stopping' && phaseOf(oldState) === 'active') lost.set(name, reason)
         return undefined
       }
       if (chronicle.cut === undefined || !chronicle.quiet || lost.size === 0) return undefined
-      for (const name of lost) {
+      for (const [name, reason] of lost) {
         const target = chronicle.services.get(name)
         if (target === undefined) continue
         for (const { name: from, edge } of graph.leaning(name)) {
           const known = chronicle.services.get(from)
-          if (known === undefined || phaseOf(known.state) !== 'active' || clean(edge, target.reason)) continue
+          if (known === undefined || phaseOf(known.state) !== 'active' || clean(edge, reason)) continue
           if (known.startSeq > target.lostSeq) continue
           const status = chronicle.statuses.get(from)
           if (status === undefined || ending(status)) continue
-          return `${from} is ${known.state} since #${known.startSeq} although ${name} left its active phase at #${target.lostSeq} (${target.reason})`
+          return `${from} is ${known.state} since #${known.startSeq} although ${name} left its active phase at #${target.lostSeq} (${reason})`
         }
       }
       lost.clear()

@@ -103,6 +103,26 @@ export const hooks: Law = {
   },
 }
 
+/** Looked at when all is quiet. Granted: hooks of which it is not known that they heed their signal. */
+export const signals: Law = {
+  title: 'R32 whoever heeds its signal is told that its epoch ends',
+  hears: CUTS,
+  begin: (scene) => {
+    const chronicle = chronicleOf(scene)
+    return (seen) => {
+      chronicle.see(seen)
+      if (seen.kind !== 'quiet' || !chronicle.whole) return undefined
+      for (const hooked of chronicle.heeding) {
+        const { hook, life } = hooked
+        const known = chronicle.services.get(life.name)
+        if (known?.state === 'stopping' && known.epoch === life.epoch && chronicle.now > known.since)
+          return `${who(life)} is stopping since ${known.since}, and ${hook}, which heeds its signal, is in flight at ${chronicle.now}`
+      }
+      return undefined
+    }
+  },
+}
+
 /** `onStop` is entered beside a hook: that must have had its time, unless an operation was short of it (R31). */
 function abandonedEarly(chronicle: Chronicle, { hook, life }: Hooked): string | undefined {
   if (hook !== 'start' && hook !== 'run') return undefined

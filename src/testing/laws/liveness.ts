@@ -36,11 +36,10 @@ export const calm: Law = {
         const open = graph
           .edges(status.name)
           .every((edge) => satisfied(edge, up.get(edge.name), chronicle.services.get(edge.name)?.completed) === true)
-        // What `order: 'registration'` adds is declared by nobody.
-        const own = status.blockedBy?.every((cause) =>
-          graph.edges(status.name).some((edge) => edge.name === cause.name),
-        )
-        if (open && own !== false)
+        // What `order: 'registration'` adds is declared by nobody; what is due in this very millisecond holds no more.
+        const { blockedBy = [] } = status
+        const own = blockedBy.every((cause) => graph.edges(status.name).some((edge) => edge.name === cause.name))
+        if (open && own && blockedBy.length > 0)
           return `faults are off, all that ${status.name} needs is there, and it is ${status.state}`
       }
       return undefined

@@ -40,6 +40,8 @@ export interface Hooked {
 export class Lives {
   readonly latest: Map<string, Life> = new Map()
   readonly hooks: Map<number, Hooked> = new Map()
+  /** Those of them that end as soon as their signal is aborted. */
+  readonly heeding: Set<Hooked> = new Set()
   /** The life, and the hook in flight, that the last observation was about. */
   life: Life | undefined
   hooked: Hooked | undefined
@@ -70,6 +72,7 @@ export class Lives {
     this.hooked = { id: seen.id, hook: seen.hook, at: seen.at, life, stalledThen }
     this.hooks.set(seen.id, this.hooked)
     if (seen.hook !== 'check') life.open.add(this.hooked)
+    if (seen.heeds === true) this.heeding.add(this.hooked)
     if (seen.hook !== 'stop') return
     life.stopAt = seen.at
     life.stopReason = seen.reason
@@ -83,6 +86,7 @@ export class Lives {
     const { life } = hooked
     this.hooks.delete(seen.id)
     life.open.delete(hooked)
+    this.heeding.delete(hooked)
     if (seen.hook === 'start') {
       life.startLeft = true
       life.startFailed = seen.failed

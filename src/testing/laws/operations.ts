@@ -5,6 +5,7 @@ import { type ErrorCode, isKeelsonError, type OperationReport } from '../../inde
 import type { CallName, Law } from '../observation.js'
 import type { Called } from './calls.js'
 import { type Chronicle, CUTS, chronicleOf } from './chronicle.js'
+import { graphOf } from './graph.js'
 import { phaseOf } from './known.js'
 
 const STOPS: readonly CallName[] = ['stop', 'stopService', 'unregister', 'dispose']
@@ -275,6 +276,53 @@ export const refusals: Law = {
       } else if (seen.kind === 'settled' && refused.delete(seen.id) && !isKeelsonError(seen.value, 'CLOSED'))
         return `call ${seen.id} was made during stop() and was not refused`
       return undefined
+    }
+  },
+}
+
+/**
+ * Whoever a start of all fails by is essential, or needed by somebody essential over an edge that fails. Granted: whatever
+ * was no service's own error, and starts during which the graph became another one.
+ */
+export const blame: Law = {
+  title: 'R30 what is not essential never fails a start',
+  hears: ['event'],
+  begin: (scene) => {
+    const chronicle = chronicleOf(scene)
+    const graph = graphOf(scene)
+    const whose = new WeakMap<object, string>()
+    const begun = new Map<number, number>()
+    const isEssential = (name: string): boolean => {
+      const all = new Set<string>()
+      for (const root of chronicle.services.keys()) {
+        const declared = scene.service(root)
+        if (declared?.essential === true && declared.autoStart) all.add(root)
+      }
+      for (const each of all)
+        for (const edge of graph.edges(each)) if (!edge.optional && edge.onTimeout === 'fail') all.add(edge.name)
+      return all.has(name)
+    }
+    return (seen) => {
+      chronicle.see(seen)
+      if (seen.kind !== 'event') return undefined
+      const { event } = seen
+      if (event.type === 'state' || event.type === 'health') {
+        if (isKeelsonError(event.error) && !whose.has(event.error)) whose.set(event.error, event.name)
+        return undefined
+      }
+      if (event.type !== 'operation' || event.operation !== 'start' || event.target !== undefined) return undefined
+      if (event.phase === 'begin') {
+        begun.set(event.id, chronicle.graph)
+        return undefined
+      }
+      const same = begun.get(event.id) === chronicle.graph
+      begun.delete(event.id)
+      if (!same || !isKeelsonError(event.error, 'START_INCOMPLETE')) return undefined
+      const { cause } = event.error
+      const name = isKeelsonError(cause) ? whose.get(cause) : undefined
+      return name !== undefined && scene.service(name) !== undefined && !isEssential(name)
+        ? `operation ${event.id} (start) failed by ${name} (#${event.seq}), which is not essential`
+        : undefined
     }
   },
 }

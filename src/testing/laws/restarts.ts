@@ -1,6 +1,6 @@
 // Laws of retries (R17-R22): which failures are tried again, how long after, how often, and how many at once.
 
-import { isKeelsonError, type RetryEvent, type StateEvent } from '../../index.js'
+import { type HealthStatus, isKeelsonError, type RetryEvent, type StateEvent } from '../../index.js'
 import type { Law, SceneService } from '../observation.js'
 import { type Chronicle, CUTS, chronicleOf } from './chronicle.js'
 import { phaseOf } from './known.js'
@@ -96,6 +96,20 @@ export const backoffs: Law = {
   },
 }
 
+/** What is known of the last retry of a service. */
+interface Tries {
+  readonly attempt: number
+  readonly seq: number
+  /** Since when it is active, and since when active and healthy. */
+  activeAt: number
+  goodAt: number
+  /** Its budget may be whole again, and must be. */
+  reset: boolean
+  whole: boolean
+}
+
+const isGood = (health: HealthStatus): boolean => health === 'healthy' || health === 'degraded'
+
 /**
  * Attempts are counted one by one, from 1 again only where something reset the budget. Granted: anything that may have
  * reset it - an operation that may have been about the service, a rest at `stopped`, enough good time.
@@ -107,10 +121,24 @@ export const budget: Law = {
     const chronicle = chronicleOf(scene)
     const asked = new Asked()
     /** The last retry of each service that nothing has reset since, and since when it may be resetting itself. */
-    const last = new Map<string, { attempt: number; seq: number; activeAt: number; reset: boolean }>()
+    const last = new Map<string, Tries>()
+    /** It serves, or does no longer: after enough good time the budget is whole again, whatever else happened. */
+    const serves = (name: string, isGood: boolean): void => {
+      const before = last.get(name)
+      if (before === undefined) return
+      if (isGood) {
+        if (before.goodAt < 0) before.goodAt = chronicle.now
+        return
+      }
+      const stable = scene.service(name)?.restart.stableAfter ?? Number.POSITIVE_INFINITY
+      if (before.goodAt >= 0 && chronicle.earliest - before.goodAt >= stable) before.whole = true
+      before.goodAt = -1
+    }
     const retried = ({ name, attempt, seq }: RetryEvent): string | undefined => {
       const before = last.get(name)
-      last.set(name, { attempt, seq, activeAt: -1, reset: false })
+      last.set(name, { attempt, seq, activeAt: -1, reset: false, goodAt: -1, whole: false })
+      if (before?.whole === true && attempt !== 1)
+        return `${name} was active and healthy for long enough and backs off before attempt ${attempt}`
       const most = scene.service(name)?.restart.maxRetries ?? 0
       if (most > 0 && attempt > most) return `${name} has ${most} retries and backs off before number ${attempt}`
       const reset = before === undefined || before.reset || asked.any() > before.seq
@@ -123,6 +151,7 @@ export const budget: Law = {
       if (newState === 'failed' && reason === 'exhausted') {
         const { maxRetries = 0 } = scene.service(name)?.restart ?? {}
         last.delete(name)
+        if (before?.whole === true) return `${name} was active and healthy for long enough and is exhausted`
         if (maxRetries === 0) return `${name} has retries without end and is exhausted`
         if ((before?.attempt ?? 0) < maxRetries && !(before?.reset ?? false))
           return `${name} is exhausted after ${before?.attempt ?? 0} of its ${maxRetries} retries`
@@ -147,7 +176,10 @@ export const budget: Law = {
       const { event } = seen
       if (event.type === 'unregistered') last.delete(event.name)
       if (event.type === 'retry') return retried(event)
-      return event.type === 'state' ? changed(event) : undefined
+      if (event.type === 'health') serves(event.name, isGood(event.newHealth))
+      if (event.type !== 'state') return undefined
+      serves(event.name, phaseOf(event.newState) === 'active' && isGood(event.health))
+      return changed(event)
     }
   },
 }

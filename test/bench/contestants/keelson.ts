@@ -13,10 +13,10 @@ const define = ({ name, dependsOn, start, stop }: Spec): Keelson.Service =>
 
 export const contestant: Contestant = {
   name: 'keelson',
-  use: '`new Orchestrator({ services })` of `defineService(name, { dependsOn, start, stop })`, `start()`, `stop()`',
+  use: '`new Orchestrator({ services })` of `defineService(name, { dependsOn, start, stop })`, `start()`, `stop()`; a bound of ten minutes for the stop of a million',
   lacks: '-',
   build(specs) {
-    const app = new Orchestrator({ services: specs.map(define) })
+    const app = new Orchestrator({ services: specs.map(define), shutdownTimeout: 600_000 })
     return {
       start: () => app.start(),
       stop: () => app.stop(),

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import type { Spec } from '../contestant.js'
 import { contestant } from '../contestants/index.js'
 import type { Params, Results, Row, Scenario } from '../scenario.js'
-import { brief, least, median } from '../statistics.js'
+import { least, median } from '../statistics.js'
 import { noops } from './overhead.js'
 
 const COUNTS = [1_000, 10_000, 100_000]
@@ -78,8 +78,8 @@ function rows(results: Results): Row[] {
   const few = results.values('dynamic 1000', 'keelson', 'total')
   const growth = median(results.values('dynamic 100000', 'keelson', 'total').map((many, round) => many / few[round]!))
   return [
-    { what: '100 000: × floor-objects', figure: brief(ratio), target: '≤ 3', reached: ratio <= 3 },
-    { what: '100 000 over 1 000', figure: brief(growth), target: '≤ 2', reached: growth <= 2 },
+    { what: '100 000: × floor-objects', value: ratio, atMost: 3, gist: 'one change among 100 000, × floor-objects' },
+    { what: '100 000 over 1 000', value: growth, atMost: 2, gist: 'one change among 100 000 over one among 1 000' },
   ]
 }
 

@@ -6,7 +6,7 @@ import { contestant } from '../contestants/index.js'
 import { heapInUse } from '../host-watch.js'
 import type { Panel } from '../plot.js'
 import type { Figures, Params, Results, Row, Scenario } from '../scenario.js'
-import { brief, least, median } from '../statistics.js'
+import { least, median, number } from '../statistics.js'
 import { noops, verify } from './overhead.js'
 
 const COUNTS = [100, 1_000, 10_000, 100_000, 1_000_000]
@@ -94,13 +94,13 @@ export function panels(results: Results): Panel[] {
 }
 
 function rows(results: Results): Row[] {
-  return WORDS.map(([figure, title]) => {
-    const points = results.cases.map(({ id }) => least(results.values(id, 'keelson', figure)))
-    return {
-      what: `${title}: ${results.cases.map(({ params }) => params.count).join(', ')}`,
-      figure: points.map(brief).join(', '),
-    }
-  })
+  return WORDS.flatMap(([figure, title, unit]) =>
+    results.cases.map(({ id, params }) => ({
+      what: `${title}, ${number(Number(params.count))}`,
+      value: least(results.values(id, 'keelson', figure)),
+      unit,
+    })),
+  )
 }
 
 export const scenario: Scenario = {
@@ -113,6 +113,7 @@ export const scenario: Scenario = {
       params: { count },
       contestants: ['floor-objects', 'keelson'],
       patience: PATIENCE,
+      ...(count > 100_000 && { rounds: 1 }),
     })),
   verify: (name, params) => verify(name, { ...params, shape: 'layers', count: Math.min(1_000, Number(params.count)) }),
   measure,

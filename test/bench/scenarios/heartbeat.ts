@@ -5,7 +5,7 @@ import { contestant } from '../contestants/index.js'
 import { heartbeat, type Watch } from '../host-watch.js'
 import type { Figures, Params, Results, Row, Scenario } from '../scenario.js'
 import type { Shape } from '../shapes.js'
-import { brief, median } from '../statistics.js'
+import { median, number } from '../statistics.js'
 import { noops, verify } from './overhead.js'
 
 const INTERVAL = 10
@@ -33,8 +33,14 @@ async function measure(name: string, params: Params): Promise<Figures> {
 function rows(results: Results): Row[] {
   return results.cases.map(({ id, params }) => {
     const late = median(results.values(id, 'keelson', 'late'))
-    const bound = BOUND[Number(params.count)] ?? 100
-    return { what: id, figure: `${brief(late)} ms late`, target: `≤ ${bound} ms`, reached: late <= bound }
+    const count = Number(params.count)
+    return {
+      what: `${id}: late`,
+      value: late,
+      unit: 'ms',
+      atMost: BOUND[count] ?? 100,
+      gist: `10 ms timer, late at worst while ${number(count)} services start and stop`,
+    }
   })
 }
 

@@ -13,6 +13,10 @@ import { greatest, median } from '../statistics.js'
 const SERVICES = 200
 const GRAPHS = 3
 const WITHIN = 1.02
+/** Stacks of the corpus wait nearly all of their time, each for timers of its own: so many at once. */
+const LANES = 4
+/** The peers that start in parallel, and wait for each hook. */
+const PARALLEL = ['effect', 'p-graph']
 
 interface Stack {
   readonly name: string
@@ -87,7 +91,11 @@ async function measure(name: string, params: Params): Promise<Figures> {
     params.graphs === 'corpus' ? stacks() : Array.from({ length: GRAPHS }, () => randomGraph(random, SERVICES, 3, 40))
   await once(name, randomGraph(random, SERVICES, 3, 40), random)
   const spans: Spans[] = []
-  for (const graph of graphs) spans.push(await once(name, graph, random))
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < graphs.length) spans.push(await once(name, graphs[next++]!, random))
+  }
+  await Promise.all(Array.from({ length: params.graphs === 'corpus' ? LANES : 1 }, lane))
   const [starts, stops] = [spans.map(({ start }) => start), spans.map(({ stop }) => stop)]
   return { start: median(starts), stop: median(stops), 'worst start': greatest(starts), 'worst stop': greatest(stops) }
 }
@@ -98,9 +106,9 @@ function rows(results: Results): Row[] {
       const ratio = median(results.values(id, 'keelson', phase))
       return {
         what: `${id}: ${phase} × critical path`,
-        figure: ratio.toFixed(3),
-        target: `≤ ${WITHIN}`,
-        reached: ratio <= WITHIN,
+        value: ratio,
+        atMost: WITHIN,
+        gist: 'start and stop with hooks of 1-20 ms, × critical path',
       }
     }),
   )
@@ -114,7 +122,7 @@ export const scenario: Scenario = {
     ['random', 'corpus'].map((graphs) => ({
       id: graphs === 'random' ? `random graphs of ${SERVICES}` : 'stacks of the corpus',
       params: { graphs, seed: 7 },
-      contestants: ['floor-objects', 'keelson', ...(peers && graphs === 'random' ? ['effect', 'p-graph'] : [])],
+      contestants: graphs === 'corpus' ? ['keelson'] : ['floor-objects', 'keelson', ...(peers ? PARALLEL : [])],
     })),
   // Order and completeness with hooks that take time are asserted by `overhead`; here each hook's time is.
   verify: async (name) => void (await once(name, randomGraph(seeded(1), 20, 2, 5), seeded(2))),

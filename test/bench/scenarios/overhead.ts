@@ -15,8 +15,9 @@ const WARM_LEAST = 3
 /** How many repetitions are then measured. */
 const MEASURED_SERVICES = 60_000
 const MEASURED_LEAST = 3
-/** Who is slow is not repeated for longer than this, in milliseconds. */
-const LONG = 4_000
+/** Who is slow is not repeated for longer than this, in milliseconds; one run that takes longer is warm by its own length. */
+const WARM_LONGEST = 600
+const MEASURED_LONGEST = 300
 
 let starts = 0
 let stops = 0
@@ -58,19 +59,20 @@ async function measure(name: string, params: Params): Promise<Figures> {
   const specs = noops(params.shape as Shape, count)
   globalThis.gc?.()
   if (params.heat === 'cold') return { ...(await once(contender, specs)) }
-  const repeat = async (services: number, atLeast: number): Promise<Times[]> => {
+  const repeat = async (services: number, atLeast: number, longest: number): Promise<Times[]> => {
     const times: Times[] = []
     const began = performance.now()
     for (let done = 0; done < services || times.length < atLeast; done += count) {
-      if (performance.now() - began > LONG && times.length > 0) break
+      if (performance.now() - began > longest && times.length > 0) break
       times.push(await once(contender, specs))
       await nextTask()
     }
     return times
   }
-  await repeat(WARM_SERVICES, WARM_LEAST)
+  const warm = await repeat(WARM_SERVICES, WARM_LEAST, WARM_LONGEST)
   globalThis.gc?.()
-  const times = await repeat(MEASURED_SERVICES, MEASURED_LEAST)
+  const isLong = warm.length === 1 && (warm[0]!.total * count) / 1_000 > WARM_LONGEST
+  const times = isLong ? warm : await repeat(MEASURED_SERVICES, MEASURED_LEAST, MEASURED_LONGEST)
   const of = (part: keyof Times): number => median(times.map((each) => each[part]))
   return {
     build: of('build'),
@@ -133,31 +135,33 @@ function rows(results: Results): Row[] {
   for (const { id, params } of results.cases) {
     const [heat, shape, count] = [params.heat, String(params.shape), Number(params.count)]
     if (heat !== 'warm') continue
+    const what = `${id}: × floor-objects`
     const ratio = toFloor(id)
-    const bound = WITHIN[shape]!
-    const best = brief(median(results.ratios(id, 'keelson', 'floor-objects', 'best')))
-    if (count === 1_000 || count === 10_000)
-      rows.push({
-        what: `${id}: × floor-objects`,
-        figure: `${brief(ratio)} (at best ${best})`,
-        target: `≤ ${bound}`,
-        reached: ratio <= bound,
-      })
-    if (count === 100_000) {
-      const some = toFloor(id.replace('100000', '1000'))
-      const [figure, target] = [brief(ratio), `≤ ${brief(some)}, as at 1 000`]
-      if (!Number.isNaN(some)) rows.push({ what: `${id}: × floor-objects`, figure, target, reached: ratio <= some })
+    if (count === 1_000 || count === 10_000) {
+      const note = `at best ${brief(median(results.ratios(id, 'keelson', 'floor-objects', 'best')))}`
+      const gist = `build + start + stop, ${shape === 'chain' ? 'chain' : 'wide and layers'}, × floor-objects`
+      rows.push({ what, value: ratio, note, atMost: WITHIN[shape]!, gist })
     }
+    // No worse than at 1 000: that figure is the bound.
+    const some = toFloor(id.replace('100000', '1000'))
+    if (count === 100_000)
+      rows.push({
+        what: `${what}, over that at 1 000`,
+        value: ratio / some,
+        atMost: 1,
+        gist: '… at 100 000 over 1 000',
+      })
     const ahead = PEERS.map((peer) => ({ peer, by: median(results.ratios(id, peer, 'keelson', 'total')) }))
     const [fastest] = ahead.filter(({ by }) => by > 0).sort((a, b) => a.by - b.by)
-    const wanted = AHEAD[count]
-    if (fastest === undefined || wanted === undefined) continue
-    const figure = `${brief(fastest.by)} × (${fastest.peer})`
+    const atLeast = AHEAD[count]
+    if (fastest === undefined || atLeast === undefined) continue
+    const gist = '… times faster than the fastest peer, from 100 to 100 000'
     rows.push({
-      what: `${id}: faster than the fastest peer`,
-      figure,
-      target: `≥ ${wanted} ×`,
-      reached: fastest.by >= wanted,
+      what: `${id}: faster than the fastest peer, times`,
+      value: fastest.by,
+      note: fastest.peer,
+      atLeast,
+      gist,
     })
   }
   return rows
@@ -173,8 +177,10 @@ export const scenario: Scenario = {
       for (const shape of SHAPES)
         for (const count of n ?? (quick ? [1_000, 10_000] : [100, 1_000, 10_000, 100_000])) {
           if (quick && heat === 'cold') continue
-          const contestants = peers ? [...OWN, ...peersFor(shape, count)] : OWN
-          cases.push({ id: `${heat} ${shape} ${count}`, params: { heat, shape, count }, contestants })
+          const withPeers = peers && (heat === 'warm' || count === 1_000)
+          const contestants = withPeers ? [...OWN, ...peersFor(shape, count)] : OWN
+          const asserted = { shape, count }
+          cases.push({ id: `${heat} ${shape} ${count}`, params: { ...asserted, heat }, asserted, contestants })
         }
     return cases
   },

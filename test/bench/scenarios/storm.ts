@@ -6,16 +6,20 @@ import type * as Keelson from 'keelson'
 import { entry } from '../contestants/keelson.js'
 import { longestHold } from '../host-watch.js'
 import type { Case, Figures, Params, Results, Row, Scenario } from '../scenario.js'
-import { brief, least, median } from '../statistics.js'
+import { least, median } from '../statistics.js'
 
 const REPEAT = 5
+/** A million are many enough to be asked for twice. */
+const repeats = (count: number): number => (count > 100_000 ? 2 : REPEAT)
 const HOLD = 50
+/** So many are meant by the bound of a hold. */
+const HELD = 10_000
 
 /** Repeats a deed on a running orchestrator; the first time is shown as well, the median is what counts. */
 async function repeated(touched: number, deed: () => Promise<void>, before = () => {}): Promise<Figures> {
   const times: number[] = []
   const holds: number[] = []
-  for (let k = 0; k < REPEAT; k++) {
+  for (let k = 0; k < repeats(touched); k++) {
     await new Promise((resolve) => setTimeout(resolve, 20))
     before()
     const watch = longestHold()
@@ -96,34 +100,35 @@ async function measure(_name: string, { deed, count }: Params): Promise<Figures>
 }
 
 const COUNTS: Readonly<Record<string, readonly number[]>> = {
-  crash: [1_000, 10_000],
-  star: [1_000, 10_000],
-  intents: [100_000, 1_000_000],
+  crash: [1_000, HELD],
+  star: [1_000, HELD],
+  intents: [HELD, 1_000_000],
 }
 const WORDS: Readonly<Record<string, string>> = {
   crash: 'half of them crash',
   star: 'the hub restarts',
-  intents: 'intents on one service',
+  intents: "intents on one service, the caller's loop included",
 }
 
 function rows(results: Results): Row[] {
-  const rows: Row[] = []
-  for (const [deed, [few, many]] of Object.entries(COUNTS)) {
+  return Object.entries(COUNTS).flatMap(([deed, [few, many]]): Row[] => {
     const [some, all] = [few, many].map((count) => results.values(`${deed} ${count}`, 'keelson', 'each'))
-    const growth = median((all ?? []).map((each, round) => each / some![round]!))
-    rows.push({
-      what: `${WORDS[deed]}: cost of one at ${many} over ${few}`,
-      figure: brief(growth),
-      target: 'linear: ≤ 2',
-      reached: growth <= 2,
-    })
-    const hold = median(results.values(`${deed} ${many}`, 'keelson', 'hold'))
-    const what = `${WORDS[deed]}, ${many}: longest hold of the event loop`
-    // A million calls in one tick are the caller's own hold, which no library can cut.
-    if (deed === 'intents') rows.push({ what: `${what}, the caller's loop included`, figure: `${brief(hold)} ms` })
-    else rows.push({ what, figure: `${brief(hold)} ms`, target: `≤ ${HOLD} ms`, reached: hold <= HOLD })
-  }
-  return rows
+    return [
+      {
+        what: `${WORDS[deed]}: cost of one among ${many} over one among ${few}, linear is 1`,
+        value: median((all ?? []).map((each, round) => each / some![round]!)),
+        atMost: 2,
+        gist: 'cost of one among many over one among few, linear is 1',
+      },
+      {
+        what: `${WORDS[deed]}, ${HELD}: longest hold of the event loop`,
+        value: median(results.values(`${deed} ${HELD}`, 'keelson', 'hold')),
+        unit: 'ms',
+        atMost: HOLD,
+        gist: `longest hold of the event loop at ${HELD}`,
+      },
+    ]
+  })
 }
 
 export const scenario: Scenario = {
