@@ -10,7 +10,10 @@ const start = Number.parseInt(execFileSync('git', ['rev-parse', 'HEAD'], { encod
 
 function sim(...args) {
   const all = ['--import', 'tsx', 'test/sim/run.ts', '--seed-start', String(start), ...args]
-  const { status, stdout } = spawnSync(process.execPath, all, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+  const { status, stdout } = spawnSync(process.execPath, all, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   process.stdout.write(`${stdout}\n`)
   if (status !== 0) process.exit(1)
   return /^digest: .+$/m.exec(stdout)?.[0]

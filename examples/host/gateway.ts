@@ -10,7 +10,7 @@ import { z } from 'zod'
 import { Listener, Page, Route, type Routes } from './services.js'
 import { Traces } from './traces.js'
 
-const settings = z.object({
+const settings: z.ZodType<{ greeting: string; link: { timeout: string | number } }> = z.object({
   greeting: z.string().min(1),
   link: z.object({ timeout: z.union([z.string(), z.number()]) }),
 })

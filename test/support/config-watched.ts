@@ -4,15 +4,31 @@ import { Config, ConfigWatcher } from 'keelson/config'
 import { expect } from 'vitest'
 import { z } from 'zod'
 import { notes } from './config.js'
-import { world } from './world.js'
+import { type World, world } from './world.js'
 
-const schema = z.object({ n: z.number() })
+const schema: z.ZodObject<{ n: z.ZodNumber }> = z.object({ n: z.number() })
+
+/** What such a test has at hand. */
+export interface Watched extends World {
+  readonly config: Config<{ n: number }>
+  readonly watcher: ConfigWatcher
+  readonly logger: ReturnType<typeof notes>
+  /** The delays of its sleeps so far. */
+  readonly sleeps: readonly number[]
+  tick(times?: number): Promise<void>
+  /** Waits until a look that is under way is over. */
+  looking(): Promise<void>
+  /** The paths of each change, joined. */
+  readonly changes: string[]
+  errors(): string[]
+  n(): number
+}
 
 /** A watched configuration, asleep after its first look; `tick` lets its sleep pass and waits for the look that follows. */
 export async function watched(
   path: string,
   options: ServiceOptions & { before?: () => void; schema?: typeof schema } = {},
-) {
+): Promise<Watched> {
   const { before, schema: wanted = schema, ...rest } = options
   const config = await Config.load(path, { schema: wanted })
   const logger = notes()
