@@ -2,9 +2,10 @@
 // reject, hang, call back, come and go, or read an iterator slowly.
 // They only listen; what they call goes through the caller like everything else.
 
-import type { EventType, Unsubscribe } from '../index.js'
+import type { AnyEvent, EventType, Unsubscribe } from '../index.js'
 import type { Caller } from './caller.js'
 import { faultsOf, thrown } from './mishaps.js'
+import { heard } from './observation.js'
 import type { Act, ListenerPlan } from './scenario.js'
 import { Reading, type Stage } from './stage.js'
 
@@ -46,11 +47,21 @@ export function observe(stage: Stage, services: number): void {
   }
 }
 
+/** What a listener has been told since it came. */
+interface Heard {
+  count: number
+  sum: number
+  /** How much of it the stage knows. */
+  told: number
+}
+
 /** The listeners of a scenario. */
 export class Audience {
   readonly #stage: Stage
   readonly #plans: readonly ListenerPlan[]
   readonly #ends = new Map<number, () => void>()
+  /** What each listener to one kind of events has been told. */
+  readonly #heard = new Map<number, Heard>()
   #caller: Caller | undefined
 
   constructor(stage: Stage, plans: readonly ListenerPlan[]) {
@@ -65,8 +76,17 @@ export class Audience {
 
   /** Ends all of them. */
   end(): void {
-    for (const end of this.#ends.values()) end()
-    this.#ends.clear()
+    for (const listener of [...this.#ends.keys()]) this.listen(listener, false)
+  }
+
+  /** Tells the stage what the listeners have been told, one by one: what came in between was for all of them. */
+  tell(): void {
+    for (const [listener, heard] of this.#heard) {
+      const { count, sum, told } = heard
+      if (count === told) continue
+      heard.told = count
+      this.#stage.see({ kind: 'heard', at: this.#stage.clock.now(), listener, count, sum })
+    }
   }
 
   /** Begins or ends the subscription of one. */
@@ -86,7 +106,31 @@ export class Audience {
     const hear = (): unknown => this.#hear(acts[calls++ % acts.length], listener)
     if (type === 'changes')
       return app.registry.get(target)?.onStateChange(hear) ?? Object.assign(() => {}, { [Symbol.dispose]() {} })
-    return app.on(type as EventType, hear)
+    return this.#follow(type as EventType, hear, listener)
+  }
+
+  /** Keeps count of what a listener is told. */
+  #follow(type: EventType, hear: () => unknown, listener: number): Unsubscribe {
+    const { app } = this.#stage
+    const own: Heard = { count: 0, sum: 0, told: 0 }
+    const after = app.snapshot().seq
+    const end = app.on(type, ({ seq }: AnyEvent) => {
+      own.count++
+      own.sum = heard(own.sum, seq)
+      return hear()
+    })
+    this.#heard.set(listener, own)
+    this.#listens(type, listener, true, after)
+    const leave = (): void => {
+      end()
+      this.#heard.delete(listener)
+      this.#listens(type, listener, false, after)
+    }
+    return Object.assign(leave, { [Symbol.dispose]: leave })
+  }
+
+  #listens(type: EventType, listener: number, on: boolean, after: number): void {
+    this.#stage.see({ kind: 'listens', at: this.#stage.clock.now(), listener, type, on, after })
   }
 
   #hear(act: Act | undefined, listener: number): unknown {

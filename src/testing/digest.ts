@@ -38,6 +38,13 @@ export class Digest {
       case 'fail':
         this.#text(seen.service)
         return this.#number(seen.epoch)
+      case 'listens':
+        this.#number(seen.listener)
+        this.#text(seen.type)
+        return this.#number(seen.on ? seen.after : -1)
+      case 'heard':
+        this.#number(seen.listener)
+        return this.#number(seen.sum)
       case 'stall':
         return this.#number(seen.ms)
       default:

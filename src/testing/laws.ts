@@ -19,11 +19,13 @@
 // checks, verdicts, stalls (R24-R26)            checks, verdicts
 // roll-up (R28)                                 rollUp
 // outcomes, rollback set (R29, R30)             outcomes, takenBack, blame
-// stops and their deadlines (R31, R32)          deadlines, bounds, refusals, signals, waitedFor, hooks
+// stops and their deadlines (R31, R32)          deadlines, cleanness, answers, bounds, refusals, signals, waitedFor,
+//                                               hooks
 // promises (R33), abortion (R34)                settlement, outcomes; abortion, deadlines
 // order of events, fold (R37), delivery (R38)   numbers, fold; delivery
-// subscribers cannot disturb (R39)              no law: two runs of a scenario are compared, test/testing/laws-listeners
-// causes (R42)                                  causes, explanations
+// subscribers cannot disturb (R39)              listeners: nobody is passed over; that nothing else changes is no law: two
+//                                               runs of a scenario are compared, test/testing/laws-listeners
+// causes (R42)                                  causes, origins, explanations
 // planning again gives nothing (R44)            plans
 // nothing left (R46)                            nothingLeft; dead instances are collectable: test/sim/collect
 // registry (R48, R49), codes (R50)              removal, replacement; codes
@@ -35,12 +37,14 @@ import { checks, verdicts } from './laws/checks.js'
 import { fixpoint, takenBack } from './laws/desires.js'
 import { blast, conditions, delays, loss, orderly, shutdown } from './laws/edges.js'
 import { bounds, disposers, hooks, pairing, signals, waitedFor } from './laws/epochs.js'
-import { causes, delivery, fold, numbers } from './laws/events.js'
+import { causes, delivery, fold, numbers, origins } from './laws/events.js'
+import { listeners } from './laws/listeners.js'
 import { calm, plans, rollUp } from './laws/liveness.js'
 import { abortion, blame, codes, deadlines, outcomes, refusals, settlement } from './laws/operations.js'
 import { nothingLeft, removal, replacement } from './laws/registry.js'
 import { attempts, backoffs, budget, due, endings, permits, policies } from './laws/restarts.js'
 import { cancellation, errors, reasons, transitions } from './laws/states.js'
+import { answers, cleanness } from './laws/stops.js'
 import { explanations, holders, patience } from './laws/waits.js'
 import type { Law } from './observation.js'
 
@@ -58,12 +62,14 @@ export const LAWS: readonly Law[] = [
     takenBack,
     deadlines,
     refusals,
+    cleanness,
+    answers,
     bounds,
     signals,
     waitedFor,
     settlement,
     abortion,
   ],
-  ...[numbers, fold, delivery, causes, explanations],
+  ...[numbers, fold, delivery, listeners, causes, origins, explanations],
   ...[hooks, plans, nothingLeft, removal, replacement, codes],
 ]

@@ -2,7 +2,7 @@
 // simulator, which writes it, and of the laws, which read it. Nothing here comes from inside the engine: calls and their
 // settlements, hooks and theirs, events as a subscriber gets them, and readings between two turns.
 
-import type { AnyEvent, Orchestrator, Snapshot } from '../index.js'
+import type { AnyEvent, EventType, Orchestrator, Snapshot } from '../index.js'
 
 /** The hooks of a service; `dispose` is one disposer of what it handed to `own()`. */
 export type HookName = 'start' | 'run' | 'stop' | 'check' | 'dispose'
@@ -90,6 +90,23 @@ export type Observation =
     }
   /** `ctx.fail` of an epoch was called: a crash, if the epoch still lives. */
   | { readonly kind: 'fail'; readonly at: number; readonly service: string; readonly epoch: number }
+  /** A listener of the scenario began or ceased to listen to events of a kind; what is numbered up to `after` is not for it. */
+  | {
+      readonly kind: 'listens'
+      readonly at: number
+      readonly listener: number
+      readonly type: EventType
+      readonly on: boolean
+      readonly after: number
+    }
+  /** What a listener has been told since then: how many events, and their numbers in their order, as {@link heard} adds them. */
+  | {
+      readonly kind: 'heard'
+      readonly at: number
+      readonly listener: number
+      readonly count: number
+      readonly sum: number
+    }
   /** The host was blocked for so long. */
   | { readonly kind: 'stall'; readonly at: number; readonly ms: number }
   /** A turn that changed something is over; read before anything else could happen. */
@@ -105,6 +122,11 @@ export type Observation =
   | { readonly kind: 'steady'; readonly at: number; readonly snapshot: Snapshot; readonly exhausted: boolean }
   /** The final `stop()` has settled and everything is quiet. */
   | { readonly kind: 'end'; readonly at: number; readonly snapshot: Snapshot; readonly pendingTimers: number }
+
+/** Adds the number of an event to the sum of those before it: another order gives another sum. */
+export function heard(sum: number, seq: number): number {
+  return (Math.imul(sum, 31) + seq) | 0
+}
 
 /** One of its kinds, while it is being written. */
 export type Told<Kind extends Observation['kind']> = {

@@ -133,7 +133,10 @@ class Run {
       stage.stalled = false
       // With a timer that is due, or late after a stall, more is about to happen without time passing.
       const { next = FOR_EVER } = stage.clock
-      if (next > stage.clock.now() && stage.dirty) stage.see(new Reading(stage, 'quiet'))
+      if (next > stage.clock.now() && stage.dirty) {
+        this.#audience.tell()
+        stage.see(new Reading(stage, 'quiet'))
+      }
       return stage.over || holds()
     })
   }

@@ -61,7 +61,7 @@ interface StageOptions {
 }
 
 const KINDS: readonly Observation['kind'][] = [
-  ...(['event', 'enter', 'own', 'leave', 'call', 'abort', 'settled', 'fail', 'stall'] as const),
+  ...(['event', 'enter', 'own', 'leave', 'call', 'abort', 'settled', 'fail', 'listens', 'heard', 'stall'] as const),
   ...(['turn', 'quiet', 'calm', 'steady', 'end'] as const),
 ]
 
@@ -179,7 +179,7 @@ export class Stage implements Scene {
   /** Tells that something happened. */
   see(seen: Observation): void {
     if (this.over) return
-    if (seen.kind !== 'quiet') this.#dirty = true
+    if (seen.kind !== 'quiet' && seen.kind !== 'heard') this.#dirty = true
     this.#digest.see(seen)
     if (seen.at !== this.#instant) {
       this.#instant = seen.at

@@ -70,6 +70,17 @@ export const slowStop: Scenario = scenario(
   [service('a', { stop: slow(20) })],
   [call(10, 'stop'), call(15, 'startService', 'a')],
 )
+export const unclean: Scenario = scenario(
+  [
+    service('a', { start: always({ end: 'pass', owns: [{ end: 'reject' }] }) }),
+    service('b', { options: needsA, stop: always({ end: 'reject' }) }),
+    service('c', { options: { stopTimeout: 20 }, stop: always({ end: 'pass', takes: 50, abort: 'ignore' }) }),
+  ],
+  [call(10, 'stopService', 'a'), call(20, 'stop')],
+)
+export const audience: Scenario = scenario([service('a')], [call(10, 'stopService', 'a')], {
+  listeners: [{ type: 'state', acts: [{ end: 'throw' }] }],
+})
 export const aborted: Scenario = scenario(
   [service('a', { start: slow(20) })],
   [call(1, 'startService', 'a', { signal: 'open' }), { at: 5, deeds: [{ deed: 'abort' }] }],

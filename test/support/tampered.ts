@@ -7,6 +7,9 @@ import type { Act, Deed, Scenario, ServicePlan, Step } from '../../src/testing/s
 /** What is told instead of an observation; `undefined`: the observation itself. */
 export type Tamper = (seen: Observation) => Observation | readonly Observation[] | undefined
 
+/** What is told wrongly, to which law, of which run, and how. */
+export type Lie = readonly [lie: string, law: Law, scenario: Scenario, tamper: () => Tamper]
+
 type Of<Kind extends Observation['kind']> = Extract<Observation, { readonly kind: Kind }>
 type Event<Type extends EventType> = Extract<AnyEvent, { readonly type: Type }>
 

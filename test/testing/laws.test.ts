@@ -5,7 +5,6 @@ import { checks, verdicts } from '../../src/testing/laws/checks.js'
 import { fixpoint, takenBack } from '../../src/testing/laws/desires.js'
 import { blast, conditions, delays, loss, orderly, shutdown } from '../../src/testing/laws/edges.js'
 import { bounds, disposers, hooks, pairing, signals, waitedFor } from '../../src/testing/laws/epochs.js'
-import { causes, delivery, fold, numbers } from '../../src/testing/laws/events.js'
 import { calm, plans, rollUp } from '../../src/testing/laws/liveness.js'
 import { abortion, blame, codes, deadlines, outcomes, refusals, settlement } from '../../src/testing/laws/operations.js'
 import { nothingLeft, removal, replacement } from '../../src/testing/laws/registry.js'
@@ -13,8 +12,7 @@ import { attempts, backoffs, budget, due, endings, permits, policies } from '../
 import { cancellation, errors, reasons, transitions } from '../../src/testing/laws/states.js'
 import { explanations, holders, patience } from '../../src/testing/laws/waits.js'
 import { LAWS } from '../../src/testing/laws.js'
-import type { Law, Observation } from '../../src/testing/observation.js'
-import type { Scenario } from '../../src/testing/scenario.js'
+import type { Observation } from '../../src/testing/observation.js'
 import {
   aborted,
   again,
@@ -35,6 +33,7 @@ import {
   twoStarts,
   waiting,
 } from '../support/lies.js'
+import { MORE_LIES } from '../support/more-lies.js'
 import {
   always,
   each,
@@ -44,21 +43,19 @@ import {
   heldBy,
   isEvent,
   isHook,
+  type Lie,
   onEnter,
   onSettled,
   playTampered,
   reads,
   scenario,
   service,
-  type Tamper,
   to,
   up,
   without,
 } from '../support/tampered.js'
 
-type Row = readonly [lie: string, law: Law, scenario: Scenario, tamper: () => Tamper]
-
-const ROWS: readonly Row[] = [
+const ROWS: readonly Lie[] = [
   ['R1 a change of state is not told', transitions, pair, () => without(to('a', 'starting'))],
   ['R1 a start ends idle', transitions, pair, () => event('state', { newState: 'running' }, { newState: 'stopped' })],
   ['R2 onStop is never entered', pairing, pair, () => without((seen) => isHook(seen, 'enter', 'b', 'stop'))],
@@ -314,27 +311,6 @@ const ROWS: readonly Row[] = [
         ({ rejected }) => rejected,
       ),
   ],
-  ['R37 an event is lost', numbers, pair, () => without(up('a'))],
-  [
-    'R37 an event changes nothing',
-    numbers,
-    pair,
-    () => event('state', { newState: 'running' }, { oldState: 'running' }),
-  ],
-  [
-    'R37 the events give another health',
-    fold,
-    pair,
-    () => event('state', { newState: 'running' }, { health: 'degraded' }),
-  ],
-  ['R37 the events give another epoch', fold, pair, () => event('state', { newState: 'running' }, { epoch: 7 })],
-  [
-    'R38 an event tells what cannot be read yet',
-    delivery,
-    pair,
-    () => event('state', { newState: 'running' }, { epoch: 7 }),
-  ],
-  ['R42 an event is its own cause', causes, pair, () => event('state', { newState: 'running' }, { causedBy: 99 })],
   ['R42 an explanation contradicts the status', explanations, checked, () => reads(() => ({ health: 'unhealthy' }))],
   [
     'R43 run is entered during a start',
@@ -385,6 +361,7 @@ const ROWS: readonly Row[] = [
     pair,
     () => onSettled((seen) => ({ ...seen, rejected: true, value: new Error('of no list') })),
   ],
+  ...MORE_LIES,
 ]
 
 it.each(ROWS)('%s: the law sees it', async (_lie, law, of, tamper) => {

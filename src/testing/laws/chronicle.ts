@@ -96,6 +96,9 @@ export class Chronicle {
       case 'calm':
         this.calm = true
         return
+      case 'listens':
+      case 'heard':
+        return
       case 'quiet':
         this.#stalledQuiet = this.stalled
         this.#quietAt = seen.at

@@ -1,9 +1,11 @@
 // Laws of the order of events (R37, R38, R42): numbers without gaps, the fold that gives the live state, causes that
 // point backwards.
 
-import type { AnyEvent, ServiceStatus } from '../../index.js'
+import type { AnyEvent, ServiceStatus, StateEvent } from '../../index.js'
 import type { Law } from '../observation.js'
-import { CUTS, chronicleOf } from './chronicle.js'
+import { type Chronicle, CUTS, chronicleOf } from './chronicle.js'
+import { type Graph, graphOf } from './graph.js'
+import { phaseOf } from './known.js'
 
 /** No freedom: one more each time, and no event without a change. */
 export const numbers: Law = {
@@ -97,6 +99,76 @@ export const causes: Law = {
         : `event #${seq} (${type}) is caused by #${causedBy}`
     }
   },
+}
+
+/** With more services than these it is not asked who is related to whom. */
+const MANY = 50
+
+/**
+ * Whatever goes on from what was told goes back to an event: a wait or a backoff that ends, a stop that is over, a retry,
+ * an operation's end, a listener that threw. Granted: which event that is, of those of the service itself, of services
+ * that it is connected with, and of operations and registrations; only what a dependency brings down is not caused by the
+ * service itself - but for what happened to it in that very turn, and where a deadline came first (R31).
+ */
+export const origins: Law = {
+  title: 'R42 what goes on from something told has a cause, and a fitting one',
+  hears: ['event'],
+  begin: (scene) => {
+    const chronicle = chronicleOf(scene)
+    const graph = graphOf(scene)
+    const begins = new Map<number, number>()
+    /** Whose event each number is - `''` that of no service -, of which type, and when it was told. */
+    const whose: (string | undefined)[] = []
+    const types: (AnyEvent['type'] | undefined)[] = []
+    const told: number[] = []
+    const fits = (event: AnyEvent, at: number): boolean => {
+      const { causedBy } = event
+      if (event.type === 'operation') return event.phase === 'begin' || causedBy === begins.get(event.id)
+      if (event.type === 'state' && !isContinued(event)) return true
+      if (event.type !== 'state' && event.type !== 'retry' && event.type !== 'listenerError') return true
+      if (causedBy === undefined) return false
+      const by = whose[causedBy]
+      if (by === undefined) return true // of before the first that was told
+      if (event.type === 'retry') return by === event.name
+      if (event.type === 'listenerError')
+        return types[causedBy] === event.event || (event.event === 'state' && types[causedBy] === 'health')
+      if (event.reason !== 'dependency' || event.newState !== 'stopping' || by === '') return true
+      if (by === event.name) return told[causedBy] === at || chronicle.hurried || !chronicle.whole
+      return chronicle.graph > 0 || chronicle.services.size > MANY || areConnected(chronicle, graph, by, event.name)
+    }
+    return (seen) => {
+      chronicle.see(seen)
+      if (seen.kind !== 'event') return undefined
+      const { event, at } = seen
+      const { seq, type } = event
+      if (event.type === 'operation' && event.phase === 'begin') begins.set(event.id, seq)
+      whose[seq] = 'name' in event && (type === 'state' || type === 'health' || type === 'retry') ? event.name : ''
+      types[seq] = type
+      told[seq] = at
+      return fits(event, at)
+        ? undefined
+        : `event #${seq} (${type} ${'name' in event ? event.name : ''}) is caused by ${event.causedBy === undefined ? 'nothing' : `#${event.causedBy} (${types[event.causedBy]} ${whose[event.causedBy]})`}`
+    }
+  },
+}
+
+/** Whether a change of state goes on from one that was told, with nothing from outside in between. */
+function isContinued({ oldState, newState, reason }: StateEvent): boolean {
+  return (
+    oldState === 'stopping' || phaseOf(oldState) === 'pending' || (newState === 'stopping' && reason === 'dependency')
+  )
+}
+
+/** Whether there is, or may have been, any way along edges between two services, in whatever direction. */
+function areConnected({ scene, services }: Chronicle, graph: Graph, a: string, b: string): boolean {
+  if (scene.settings.order === 'registration') return true
+  for (const name of services.keys()) if (scene.service(name) === undefined) return true // it is gone, and that is yet to be told
+  const all = new Set([a])
+  for (const each of all) {
+    for (const edge of graph.edges(each)) all.add(edge.name)
+    for (const { name } of graph.dependents(each)) all.add(name)
+  }
+  return all.has(b)
 }
 
 /** A state is readable as new before its event is delivered: never is an older epoch or an earlier number to be read. */
