@@ -126,6 +126,11 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
     this.host.reconciler.look(record, this.beginSeq)
   }
 
+  /** The one that failed is gone before the old one is back. */
+  protected override rests(record: Record): boolean {
+    return record === this.#record && record.isLive && this.next !== undefined
+  }
+
   /** A stop came: what has not been exchanged by then is not. */
   protected override persist(): void {
     super.persist()

@@ -30,10 +30,9 @@ export function blocker(record: Record, now: number): Blocker | undefined {
   return pause.ticket === 0 ? undefined : 'permit'
 }
 
-/** Whether the end of the epoch was asked for, whatever its hooks did. */
-function askedFor(record: Record): boolean {
-  const { stop, stopReason } = record
-  return stop?.fate === 'asked' || stopReason === 'manual' || stopReason === 'shutdown' || stopReason === 'removed'
+/** Whether the end of the epoch was asked for, whatever its hooks did: then its reason is none of its own. */
+function askedFor({ stop, stopReason }: Record): boolean {
+  return stop?.fate === 'asked' || (stopReason !== 'failed' && stopReason !== 'unhealthy' && stopReason !== 'completed')
 }
 
 /** A start by name was asked for: from the next state on no retry is told. */

@@ -225,21 +225,27 @@ export class StartOperation extends Operation {
   /** Withdraws what this call alone wants and brings it to rest, under a fresh deadline. */
   protected undo(why: 'rollback' | 'cancelled'): void {
     const { reconciler } = this.host
-    const withdrawn: Part[] = []
+    const resting: Part[] = []
     reconciler.deadlines.disarm(this)
     if (this.target === undefined) this.host.running = this.#ran
     for (const part of this.parts) {
       const { record } = part
       record.unclaim(part)
-      if (record.desired) continue
-      record.withdrawn = why
-      if (why === 'rollback' && part === this.failure?.part) {
-        record.pausing.culprit = record.lastError ?? this.failure.cause
-      }
-      withdrawn.push(part)
-      reconciler.look(record, this.beginSeq)
+      if (!record.desired) {
+        record.withdrawn = why
+        if (why === 'rollback' && part === this.failure?.part) {
+          record.pausing.culprit = record.lastError ?? this.failure.cause
+        }
+        reconciler.look(record, this.beginSeq)
+      } else if (!this.rests(record)) continue
+      resting.push(part)
     }
-    this.bring(withdrawn, this.host.shutdownTimeout)
+    this.bring(resting, this.host.shutdownTimeout)
+  }
+
+  /** Whether what stays wanted has to come to rest all the same. */
+  protected rests(_record: Record): boolean {
+    return false
   }
 
   /** What was withdrawn is at rest. */

@@ -295,3 +295,43 @@ it.each(['restartService', 'startService'] as const)(
     expect(app.getAllServices().map(({ state }) => state)).toEqual(['running', 'running'])
   },
 )
+
+it('R29 R31 R49 the new one that failed has the time of a rollback to be gone, and the old one is put back', async () => {
+  const old = service('s')
+  const { app, clock } = world({ services: [old], shutdownTimeout: 100 })
+  settled(app.start())
+  await clock.settle()
+  const next = service('s', { start: { fails: true }, stop: { takes: 500, ignoresAbort: true } })
+  const replace = settled(app.replace(next))
+  await clock.advance(100)
+  expect(replace.status).toBe('rejected')
+  await clock.advance(500)
+  expect([old.state, old.calls.start]).toEqual(['running', 2])
+})
+
+it('R5 R29 a service that crashes while its rollback waits for others was rolled back, and has not failed', async () => {
+  const a = service('a')
+  const b = service('b', { dependsOn: ['a'], stop: { takes: 50 } })
+  const c = service('c', { start: { takes: 10, fails: true } })
+  const { app, clock } = world({ services: [a, b, c] })
+  settled(app.start())
+  await clock.advance(20)
+  expect([a.state, b.state]).toEqual(['running', 'stopping'])
+  a.crash()
+  await clock.advance(100)
+  expect(app.getServiceStatus('a')).toMatchObject({ state: 'stopped', stopReason: 'rollback' })
+})
+
+it('R29 a rollback takes back what was stopped by hand before it, also if a registration needs that', async () => {
+  const s1 = service('s1')
+  const { app, clock } = world({ services: [s1, service('bad', { start: { takes: 10, fails: true } })] })
+  settled(app.start({ onFailure: 'keep' }))
+  settled(app.stopService('s1'))
+  await clock.advance(20)
+  await app.register(service('s2', { dependsOn: ['s1'] }))
+  settled(app.start())
+  await clock.settle()
+  expect(s1.state).toBe('running')
+  await clock.advance(50)
+  expect([s1.state, app.getServiceStatus('s2').state]).toEqual(['stopped', 'waiting'])
+})
