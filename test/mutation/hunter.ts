@@ -19,17 +19,23 @@ export class Hunter {
     await this.#ready()
   }
 
-  async probe(files: readonly string[], seeds: number): Promise<Probed[]> {
+  /** What each test and each seed is like with no mutant. */
+  probe(files: readonly string[], seeds: number): Promise<Probed[]> {
+    return this.#all({ ask: 'probe', files, seeds: Array.from({ length: seeds }, (_, i) => i + 1) })
+  }
+
+  /** The same once more, in another order. */
+  again(): Promise<Probed[]> {
+    return this.#all({ ask: 'again' })
+  }
+
+  async #all(first: Order): Promise<Probed[]> {
     const all: Probed[] = []
-    for (
-      let order: Order | undefined = { ask: 'probe', files, seeds: Array.from({ length: seeds }, (_, i) => i + 1) };
-      ;
-    ) {
+    for (let order: Order | undefined = first; ; order = undefined) {
       const answer = await this.#ask(order)
       if (answer?.is !== 'probed') throw new Error('the worker ended; without mutants it must not')
       all.push(...answer.probed)
       if (!answer.more) return all
-      order = undefined
     }
   }
 

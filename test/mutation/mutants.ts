@@ -91,6 +91,8 @@ class Instrument {
   readonly #from: number
   readonly #mutants: Mutant[] = []
   readonly #insertions: Insertion[] = []
+  /** Per expression the mutants in it, each with what it would be. */
+  readonly #compared = new Map<ts.Node, string>()
 
   constructor(path: string, text: string, from: number) {
     this.#path = path
@@ -111,10 +113,7 @@ class Instrument {
 
   #visit(node: ts.Node, depth: number, mutates: boolean): void {
     if (isTypeOnly(node)) return
-    if (mutates) {
-      if (ts.isStatement(node)) this.#statement(node, depth)
-      if (ts.isExpression(node) && mayBeWrapped(node)) this.#expression(node, depth)
-    }
+    if (mutates && ts.isStatement(node)) this.#statement(node, depth)
     if (ts.isIterationStatement(node, false)) {
       const { statement } = node
       this.#around(statement, depth + 1, ['{$tick();', '}'])
@@ -122,6 +121,7 @@ class Instrument {
     node.forEachChild((child) => {
       if (child !== nameOf(node)) this.#visit(child, depth + 2, mutates)
     })
+    if (mutates && ts.isExpression(node) && mayBeWrapped(node)) this.#expression(node, depth)
   }
 
   #statement(node: ts.Statement, depth: number): void {
@@ -135,24 +135,41 @@ class Instrument {
     this.#around(node, depth, [`{if($mutant!==${n}){`, '}}'], [`{${this.#difference(node)}$hit(${n});{`, '}}'])
   }
 
+  /** Called after the same for all that is in it. */
   #expression(node: ts.Expression, depth: number): void {
     const own = this.#textOf(node)
-    const still = isStill(node) && !ts.isLiteralExpression(node)
-    const others = [...new Set(this.#alternatives(node))]
-      .filter((other) => other !== own)
-      .map((text) => ({ text, still: still || text === 'true' || text === 'false' }))
-    if (others.length === 0) return
+    const whole = this.#wholeOf(node)
     let open = ''
     let hits = ''
-    let compared = ''
-    for (const { text, still } of others) {
-      const n = this.#add(node, text)
-      open += `$mutant===${n}?(${text}):`
-      if (still) compared += `,${n},()=>(${text})`
+    for (const other of new Set(this.#alternatives(node))) {
+      if (other === own) continue
+      const n = this.#add(node, other)
+      open += `$mutant===${n}?(${other}):`
+      if (isConstant(other) || isStill(node)) this.#compare(whole, node, n, other)
       else hits += `$hit(${n}),`
     }
-    const compare = compared === '' ? ['(', ')'] : [`$differ(${decides(node)},(`, `)${compared})`]
-    this.#around(node, depth, [`(${open}(`, '))'], [`(${hits}${compare[0]}`, `${compare[1]})`])
+    const compared = this.#compared.get(node)
+    if (open === '' && compared === undefined) return
+    const [begin, end] = compared ? [`$differ(${decides(node)},(`, `)${compared})`] : ['(', ')']
+    this.#around(node, depth, open === '' ? ['(', ')'] : [`(${open}(`, '))'], [`(${hits}${begin}`, `${end})`])
+  }
+
+  /** The mutant matters when it changes the value of the whole of which it is a part. */
+  #compare(whole: ts.Expression, node: ts.Expression, n: number, other: string): void {
+    const start = whole.getStart(this.#source)
+    const before = this.#text.slice(start, node.getStart(this.#source))
+    const text = `${before}(${other})${this.#text.slice(node.end, whole.end)}`
+    this.#compared.set(whole, `${this.#compared.get(whole) ?? ''},${n},()=>(${text})`)
+  }
+
+  /** The largest expression around one that may be evaluated once more. */
+  #wholeOf(node: ts.Expression): ts.Expression {
+    let whole = node
+    for (let at: ts.Node = node.parent; ts.isExpression(at) && !ts.isFunctionLike(at); at = at.parent) {
+      if (!isStill(at)) break
+      if (mayBeWrapped(at)) whole = at
+    }
+    return whole
   }
 
   /** Before a plain assignment is left out: whether it would change anything. */
@@ -379,6 +396,8 @@ function string({ text, parent }: ts.StringLiteral): string[] {
   if (ts.isBinaryExpression(parent) && /^[!=]==$/.test(parent.operatorToken.getText())) return []
   return [text === '' ? `'mutant'` : `''`]
 }
+
+const isConstant = (text: string): boolean => text === 'true' || text === 'false'
 
 /** Calls that change nothing. */
 const STILL = [

@@ -10,6 +10,8 @@ export const LOADING = 'loading'
 export type Order =
   | { readonly ask: 'load'; readonly script: string; readonly trials: readonly Trial[] }
   | { readonly ask: 'probe'; readonly files: readonly string[]; readonly seeds: readonly number[] }
+  /** All trials once more, without a mutant, in another order. */
+  | { readonly ask: 'again' }
   /** `trials` are places in the list; no new one is begun when so many milliseconds of the processor are used up. */
   | { readonly ask: 'hunt'; readonly mutant: number; readonly trials: readonly number[]; readonly patience: number }
 

@@ -141,6 +141,19 @@ async function probe({ files, seeds }: Extract<Order, { ask: 'probe' }>): Promis
   say({ is: 'probed', probed, more: false })
 }
 
+/** Runs all trials once more, the last first: those that only pass after others are found out. */
+async function again(): Promise<void> {
+  const all = await world(0)
+  let probed: Probed[] = []
+  for (const { id } of [...known].reverse()) {
+    probed.push({ id, ms: 0, ticks: 0, hits: [], error: await run(await find(all, id)) })
+    if (probed.length < 200) continue
+    say({ is: 'probed', probed, more: true })
+    probed = []
+  }
+  say({ is: 'probed', probed, more: false })
+}
+
 async function hunt({ mutant, trials, patience }: Extract<Order, { ask: 'hunt' }>): Promise<void> {
   const done = (by: string | undefined, error = ''): void => say({ is: 'hunted', mutant, by, error })
   limit = ticks + 10 * LOOPS
@@ -166,5 +179,6 @@ process.on('message', (order: Order) => {
     script = new Script(`(function (${GIVEN.join(', ')}) {${order.script}\n})`, { filename: 'world.cjs' })
     say({ is: 'ready' })
   } else if (order.ask === 'probe') void probe(order).catch(die)
+  else if (order.ask === 'again') void again().catch(die)
   else void hunt(order).catch(die)
 })
