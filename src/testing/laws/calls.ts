@@ -67,7 +67,7 @@ export class Calls {
     if (this.called === undefined) return
     this.called.settled = seen
     if (this.called.begin === undefined && !seen.rejected) this.#early.push(this.called)
-    if (this.called.begin !== undefined && this.called.end?.error !== seen.value && isRefusal(seen, this.called))
+    if (this.called.begin !== undefined && this.called.end?.error !== seen.value && isRefusal(seen))
       this.#refused(this.called)
   }
 
@@ -149,9 +149,8 @@ const REFUSALS: readonly unknown[] = [
 ]
 
 /** Whether a call may have been turned down at once, without ever becoming an operation. */
-function isRefusal({ rejected, value }: Seen<'settled'>, { seen, abortedAt, abortReason }: Called): boolean {
-  if (!rejected) return false
-  return isKeelsonError(value) ? REFUSALS.includes(value.code) : abortedAt === seen.at && value === abortReason
+function isRefusal({ rejected, value }: Seen<'settled'>): boolean {
+  return rejected && isKeelsonError(value) && REFUSALS.includes(value.code)
 }
 
 function called(seen: Seen<'call'>, stalledThen: number): Called {

@@ -263,8 +263,11 @@ export class Chronicle {
     if (event.newState === 'starting') {
       known.reason = undefined
       known.startSeq = event.seq
-    } else if (event.newState === 'stopping' && phaseOf(known.prior) === 'active') known.lostSeq = event.seq
-    else if (known.prior === 'stopping') known.completed = this.#completed(event, known)
+    } else if (event.newState === 'stopping') {
+      if (phaseOf(known.prior) === 'active') known.lostSeq = event.seq
+      // An end for another reason takes away what an earlier life completed.
+      if (event.reason !== 'completed' && known.completed === true) known.completed = undefined
+    } else if (known.prior === 'stopping') known.completed = this.#completed(event, known)
   }
 
   /**

@@ -133,6 +133,7 @@ export const origins: Law = {
       if (event.type === 'listenerError')
         return types[causedBy] === event.event || (event.event === 'state' && types[causedBy] === 'health')
       if (event.reason !== 'dependency' || event.newState !== 'stopping' || by === '') return true
+      if (event.error !== undefined) return true // it crashed while it waited to be stopped
       if (by === event.name) return told[causedBy] === at || chronicle.hurried || !chronicle.whole
       return chronicle.graph > 0 || chronicle.services.size > MANY || areConnected(chronicle, graph, by, event.name)
     }

@@ -80,7 +80,7 @@ export class Desires {
   resolve(name: string, up: boolean): void {
     const want = this.#want(name)
     // While somebody may still take back that he wants it, it stays open whether anybody else does.
-    if (!want.vague || (up && want.claims.size > 0)) return
+    if (!want.vague || (up && (want.claims.size > 0 || this.#doubtful.size > 0))) return
     want.vague = false
     want.wanted = up
     if (up) want.manual = want.shut = false
@@ -114,8 +114,12 @@ export class Desires {
 
   #begins({ operation, target, id }: OperationEvent): void {
     if (operation === 'stop') this.#stops(target)
-    else if (operation === 'unregister') this.#removes(target ?? '')
-    else if (operation === 'replace') this.#blur(id)
+    else if (operation === 'unregister') {
+      // From the call on it is not started: what a start of the same turn wanted for it is not wanted by that.
+      for (const call of this.#chronicle.operations.values())
+        if (call.beganAt === this.#chronicle.now && call.seen.call !== 'unregister') this.#blur()
+      this.#removes(target ?? '')
+    } else if (operation === 'replace') this.#blur(id)
     else if (operation !== 'register') this.#starts(id, target)
   }
 

@@ -292,6 +292,9 @@ export const blame: Law = {
     const graph = graphOf(scene)
     const whose = new WeakMap<object, string>()
     const begun = new Map<number, number>()
+    /** Replacements that have begun or ended: while one is under way the graph may be either. */
+    const replacing = new Set<number>()
+    let replaced = 0
     const isEssential = (name: string): boolean => {
       const all = new Set<string>()
       for (const root of chronicle.services.keys()) {
@@ -310,12 +313,19 @@ export const blame: Law = {
         if (isKeelsonError(event.error) && !whose.has(event.error)) whose.set(event.error, event.name)
         return undefined
       }
-      if (event.type !== 'operation' || event.operation !== 'start' || event.target !== undefined) return undefined
+      if (event.type !== 'operation') return undefined
+      if (event.operation === 'replace') {
+        if (event.phase === 'begin') replacing.add(event.id)
+        else replacing.delete(event.id)
+        replaced++
+      }
+      if (event.operation !== 'start' || event.target !== undefined) return undefined
+      const graphs = chronicle.graph + replaced
       if (event.phase === 'begin') {
-        begun.set(event.id, chronicle.graph)
+        begun.set(event.id, replacing.size > 0 ? -1 : graphs)
         return undefined
       }
-      const same = begun.get(event.id) === chronicle.graph
+      const same = begun.get(event.id) === graphs
       begun.delete(event.id)
       if (!same || !isKeelsonError(event.error, 'START_INCOMPLETE')) return undefined
       const { cause } = event.error

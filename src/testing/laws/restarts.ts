@@ -85,6 +85,7 @@ export const backoffs: Law = {
       if (seen.kind !== 'event') return undefined
       const { event } = seen
       if (event.type === 'retry') return begins(event)
+      if (event.type === 'unregistered') due.delete(event.name)
       if (event.type !== 'state') return undefined
       const wait = due.get(event.name)
       if (wait === undefined || event.newState !== 'starting') return undefined
@@ -161,7 +162,7 @@ export const budget: Law = {
       const phase = phaseOf(newState)
       // A wait that timed out has not given up: what it leaves goes on counting.
       if (phase === 'idle' ? reason !== 'dependency' : newState === 'auth_required') last.delete(name)
-      else if (phase === 'active') before.activeAt = chronicle.now
+      else if (phase === 'active') before.activeAt = chronicle.earliest
       else if (before.activeAt >= 0) {
         const stable = scene.service(name)?.restart.stableAfter ?? 0
         if (chronicle.now - before.activeAt >= stable) before.reset = true
