@@ -119,7 +119,7 @@ export class Desires {
       for (const call of this.#chronicle.operations.values())
         if (call.beganAt === this.#chronicle.now && call.seen.call !== 'unregister') this.#blur()
       this.#removes(target ?? '')
-    } else if (operation === 'replace') this.#blur(id)
+    } else if (operation === 'replace') this.#replaces(id)
     else if (operation !== 'register') this.#starts(id, target)
   }
 
@@ -145,6 +145,20 @@ export class Desires {
       want.removing = true
       want.wanted = false
       want.claims.clear()
+    }
+  }
+
+  /** A start of the same turn may have found the old one or the new one: what it claims is open, too. */
+  #replaces(id: number): void {
+    this.#blur(id)
+    for (const [other, call] of this.#chronicle.operations) {
+      const claimed = this.#about.get(other)
+      if (claimed === undefined || call.beganAt !== this.#chronicle.now) continue
+      for (const name of this.#chronicle.services.keys()) {
+        if (claimed.has(name)) continue
+        claimed.add(name)
+        this.#want(name).claims.set(other, false)
+      }
     }
   }
 
