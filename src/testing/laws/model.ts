@@ -30,7 +30,7 @@ export class Desires {
   readonly #graph: Graph
   readonly #wants = new Map<string, Want>()
   /** Services that a start is about, by the number of its operation; absent if it found something missing. */
-  readonly #about = new Map<number, ReadonlySet<string>>()
+  readonly #about = new Map<number, Set<string>>()
   /** Starts that are thought to have found something missing. */
   readonly #doubtful = new Set<number>()
   /** The services that the start was about whose end is being told. */
