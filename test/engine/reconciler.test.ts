@@ -2,10 +2,10 @@
  * The reconciler where a slip in it would pass unnoticed elsewhere: what happens between two services of one turn, which
  * reason of two stays, and who is told of what only looks like a failure of its own.
  */
-import { Orchestrator, type StopReason } from 'keelson'
+import { type BaseService, Orchestrator, type StopReason } from 'keelson'
 import { VirtualClock } from 'keelson/testing'
 import { describe, expect, it } from 'vitest'
-import { deferred, service, settled, world } from '../support/world.js'
+import { deferred, type Scripted, service, settled, world } from '../support/world.js'
 
 const never = { restart: { policy: 'never' } } as const
 
@@ -174,6 +174,43 @@ describe('waiting', () => {
     expect(app.getServiceStatus('api').state).toBe('waiting')
   })
 
+  it('R11 one that waited for somebody else does not start against one that has ended meanwhile and still stops', async () => {
+    const end = deferred()
+    const db = service('db', { run: () => end.promise, stop: { takes: 50 } })
+    const slow = service('slow', { start: { takes: 20 } })
+    const { app, clock } = world({ services: [db, slow, service('api', { dependsOn: ['db', 'slow'] })] })
+    settled(app.start({ onFailure: 'keep' }))
+    await clock.advance(10)
+    end.resolve()
+    await clock.advance(20)
+    expect(['db', 'slow', 'api'].map((name) => app.getServiceStatus(name).state)).toEqual([
+      'stopping',
+      'running',
+      'waiting',
+    ])
+  })
+
+  it('R32 a wait for an abandoned hook is in vain when the backoff is over, and not before', async () => {
+    const gate = deferred()
+    const db = service('db', {
+      stopTimeout: 10,
+      restart: { initialBackoff: 100 },
+      stop: ({ epoch }) => (epoch === 1 ? gate.promise : undefined),
+    })
+    const { app, clock } = world({ services: [db, service('api', { dependsOn: ['db'], autoStart: false })] })
+    await app.start()
+    db.crash()
+    await clock.advance(20)
+    expect(app.getServiceStatus('db').state).toBe('retrying')
+    const call = settled(app.startService('api'))
+    await clock.advance(89)
+    expect(call.status).toBe('pending')
+    await clock.advance(1)
+    expect([call.status, app.getServiceStatus('db').state]).toEqual(['rejected', 'waiting'])
+    gate.resolve()
+    await clock.settle()
+  })
+
   it('R20 a start by name of one that backs off tells no attempt', async () => {
     const { app, clock, log } = world({ services: [service('db', { start: { fails: 1 } })] })
     settled(app.start({ onFailure: 'keep' }))
@@ -250,6 +287,20 @@ describe('telling', () => {
     ])
     const told = log.events.filter((event) => event.type === 'status')
     expect(told.at(-1)).toMatchObject({ text: '7', detail: '8' })
+  })
+
+  it('a status is told to a subscriber of the service alone', async () => {
+    const told: unknown[] = []
+    const db = service('db') as Scripted & Pick<BaseService, 'onStatusUpdate'>
+    const end = db.onStatusUpdate(({ name, text, detail }) => told.push([name, text, detail]))
+    const { app, clock } = world({ services: [db] })
+    await app.start()
+    db.contexts.start[0]?.status('ready', 'port 80')
+    await clock.settle()
+    end()
+    db.contexts.start[0]?.status('busy')
+    await clock.settle()
+    expect(told).toEqual([['db', 'ready', 'port 80']])
   })
 
   it('R25 a bad verdict says what the check said', async () => {
