@@ -2,9 +2,10 @@
  * The reconciler where a slip in it would pass unnoticed elsewhere: what happens between two services of one turn, which
  * reason of two stays, and who is told of what only looks like a failure of its own.
  */
-import { type BaseService, Orchestrator, type StopReason } from 'keelson'
+import { type BaseService, type HealthStatus, Orchestrator, type StopReason } from 'keelson'
 import { VirtualClock } from 'keelson/testing'
 import { describe, expect, it } from 'vitest'
+import { Foreign } from '../support/laws4-foreign.js'
 import { deferred, type Scripted, service, settled, world } from '../support/world.js'
 
 const never = { restart: { policy: 'never' } } as const
@@ -301,6 +302,20 @@ describe('telling', () => {
     db.contexts.start[0]?.status('busy')
     await clock.settle()
     expect(told).toEqual([['db', 'ready', 'port 80']])
+  })
+
+  it('R36 a foreign service that reports what is no health reports nothing', async () => {
+    const ext = new Foreign('ext')
+    const { app, clock, log } = world()
+    await app.register(ext)
+    await app.start()
+    log.clear()
+    ext.report('running', { health: 'splendid' as HealthStatus })
+    await clock.settle()
+    expect([log.lines(), app.getServiceStatus('ext').health]).toEqual([[], 'healthy'])
+    ext.report('running', { health: 'degraded' })
+    await clock.settle()
+    expect(app.getServiceStatus('ext').health).toBe('degraded')
   })
 
   it('R25 a bad verdict says what the check said', async () => {
