@@ -91,7 +91,7 @@ for (const [file, { text, from, mutants }] of texts) {
     const outcome = outcomes[from + i - 1] as Outcome
     const known = settled.get(keyOf(outcome))
     if (known === undefined)
-      Object.assign(outcome, await hunter.hunt(from + i, inOrder(reaching.get(from + i) ?? []), patience))
+      Object.assign(outcome, await hunter.hunt(from + i, inOrder(reaching.get(from + i) ?? [], file), patience))
     else Object.assign(outcome, { by: known.by, error: known.error })
     outcome.met = reaching.get(from + i)?.length ?? 0
     if (outcome.by !== undefined) kills.set(outcome.by, (kills.get(outcome.by) ?? 0) + 1)
@@ -136,10 +136,11 @@ async function sieve(): Promise<void> {
 }
 
 /**
- * The most promising for their price first: some from anywhere, then one of each file by turns, since what one test of a
+ * The most promising for their price first: those of the folder that mirrors the file's, some from anywhere, then one of each file by turns, since what one test of a
  * file does not notice its next does not either. No more than there is patience for.
  */
-function inOrder(places: readonly number[]): number[] {
+function inOrder(places: readonly number[], mutated: string): number[] {
+  const mirror = mutated.slice(0, mutated.lastIndexOf('/')).replace(/^src/, 'test')
   const promise = new Map(places.map((place) => [place, promiseOf(trials[place] as Probed)]))
   const best = [...places].sort((a, b) => (promise.get(b) ?? 0) - (promise.get(a) ?? 0))
   const round = new Map<string, number>()
@@ -147,7 +148,7 @@ function inOrder(places: readonly number[]): number[] {
   for (const [i, place] of best.entries()) {
     const file = fileOf(trials[place] as Probed)
     const turns = round.get(file) ?? 0
-    turn.set(place, i < FIRST ? -1 : turns)
+    turn.set(place, file.startsWith(mirror) ? -2 : i < FIRST ? -1 : turns)
     round.set(file, turns + (i < FIRST ? 0 : 1))
   }
   best.sort((a, b) => (turn.get(a) ?? 0) - (turn.get(b) ?? 0))
