@@ -136,8 +136,9 @@ async function sieve(): Promise<void> {
 }
 
 /**
- * The most promising for their price first: those of the folder that mirrors the file's, some from anywhere, then one of each file by turns, since what one test of a
- * file does not notice its next does not either. No more than there is patience for.
+ * The most promising for their price first: those of the folder that mirrors the file's, some from anywhere, then one of
+ * each file by turns, since what one test of a file does not notice its next does not either. No more than there is
+ * patience for.
  */
 function inOrder(places: readonly number[], mutated: string): number[] {
   const mirror = mutated.slice(0, mutated.lastIndexOf('/')).replace(/^src/, 'test')
