@@ -13,7 +13,8 @@ const UNITS: readonly (readonly [name: string, factor: number, power: number])[]
   ['ns', 1, -6],
 ]
 const PARTS = new RegExp(`^${UNITS.map(([name]) => `(?:${NUMBER}(?:${name}))?`).join('')}$`)
-const BARE = new RegExp(`^${NUMBER}$`)
+/** Whatever a variable may have for a number: `1e3` and `.5`, too. */
+const BARE = /^\+?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 
 /**
  * The milliseconds of a duration; `undefined` for what is none. A bare number, also as text, is seconds. May be

@@ -5,6 +5,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { isKeelsonError } from '../index.js'
+import { jsonFault } from './json-fault.js'
 import { type ConfigTree, copy, type Draft, freeze, line, MAX_DEPTH, refused } from './tree.js'
 
 /** The longest text that is taken, in bytes. */
@@ -88,18 +89,23 @@ function drafted(subject: string, text: string, name: string, parse: Parse): Dra
     return copy(subject, parse(whole), { finite: name === 'JSON' })
   } catch (error) {
     if (isKeelsonError(error)) throw error
-    throw refused(subject, `it is no ${name}: ${reason(error, whole)}; correct it`, { cause: error })
+    const why = name === 'JSON' ? jsonReason(error, whole) : reason(error)
+    throw refused(subject, `it is no ${name}: ${why}; correct it`, { cause: error })
   }
 }
 
 /** What a parser says, without the picture that follows, and where. */
-function reason(error: unknown, text: string): string {
+function reason(error: unknown): string {
   const { message, line: row, column } = Object(error) as { message?: unknown; line?: unknown; column?: unknown }
   const says = line(String(message ?? error).split(/:?\n\n/, 1)[0] as string)
-  if (typeof row === 'number' && typeof column === 'number') return `${says} (line ${row}, column ${column})`
+  return typeof row === 'number' && typeof column === 'number' ? `${says} (line ${row}, column ${column})` : says
+}
+
+/** What the parser of the host says, without what it quotes - that may be a secret -, and where. */
+function jsonReason(error: unknown, text: string): string {
+  const says = reason(error).replace(/,? (?:\.{3})?".*is not valid JSON$/, '')
   const at = /at position (\d+)$/.exec(says)?.[1]
-  if (at === undefined) return says
-  const before = text.slice(0, Number(at)).split('\n')
+  const before = text.slice(0, at === undefined ? jsonFault(text) : Number(at)).split('\n')
   return `${says} (line ${before.length}, column ${(before.at(-1) ?? '').length + 1})`
 }
 

@@ -15,7 +15,7 @@ import {
   lookup,
   pathText,
   refused,
-  show,
+  shown,
 } from './tree.js'
 
 /** One version of a tree, or a part of one. */
@@ -190,7 +190,8 @@ export abstract class ConfigReader {
     const taken = value === undefined ? undefined : origin?.isFree ? kind.read(origin.text) : kind.take(value)
     if (taken !== undefined && kind.isInRange?.(taken) !== false) return taken
     if (taken === undefined && fallback.length > 0) return fallback[0]
-    const found = origin === undefined ? show(value) : `'${line(origin.text, 60)}' (from ${line(origin.variable, 100)})`
+    const says = shown(origin?.text ?? value, [...at, origin?.variable])
+    const found = origin === undefined ? says : `${says} (from ${line(origin.variable, 100)})`
     const what = taken === undefined ? found : `${found}, which is out of range`
     const hint = value === undefined ? 'set it, or pass a default' : `make it ${kind.says}`
     throw refused(subject, `${pathText(at)} is ${what}; ${hint}`)

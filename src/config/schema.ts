@@ -5,7 +5,19 @@
 import { KeelsonError } from '../index.js'
 import { type Guess, type Origin, originKey, put } from './environment.js'
 import type { InferOutput, SchemaIssue, SchemaResult, StandardSchema } from './standard-schema.js'
-import { type ConfigValue, copy, type Draft, freeze, line, lookup, pathText, refused, sealed, show } from './tree.js'
+import {
+  type ConfigValue,
+  copy,
+  type Draft,
+  freeze,
+  line,
+  lookup,
+  pathText,
+  refused,
+  sealed,
+  show,
+  shown,
+} from './tree.js'
 
 /** One thing that a schema found wrong; a `CONFIG_INVALID` of a schema has the list of them as its `report`. */
 export interface ConfigIssue {
@@ -90,7 +102,7 @@ function failure(
   const issues = found.map((issue): { says: string; issue: ConfigIssue } => {
     const keys = keysOfIssue(issue).map(String)
     const variable = origins.get(originKey(keys))?.variable
-    const value = keys.length > 0 ? ` is ${show(lookup(tree, keys))}` : ''
+    const value = keys.length > 0 ? ` is ${shown(lookup(tree, keys), [...keys, variable])}` : ''
     const says = `${pathText(keys)}${value}${variable === undefined ? '' : ` (from ${line(variable, 100)})`} - ${line(issue.message)}`
     const path = keys.join('.')
     return { says, issue: { path, message: issue.message, ...(variable === undefined ? {} : { variable }) } }

@@ -36,6 +36,20 @@ export function show(value: unknown): string {
   return typeof value === 'function' ? 'a function' : typeof value === 'bigint' ? `${value}n` : String(value)
 }
 
+const SECRET =
+  /pass(?:word|wd|phrase|code)|secret|token(?!s|iz)|credential|(?:api|private|access|signing|encryption)[_-]?key/i
+const SECRET_WORD = /(?:^|[_-])(?:pass|pw|pwd)$/i
+/** What an address may have before the host, as `postgres://user:password@host`. */
+const USERINFO = /(:\/\/[^\s/:@]*:)\S*@/g
+
+/** A value as it reads in a message that goes to a log: not if one of its names says that it is a secret. */
+export function shown(value: unknown, names: readonly (PropertyKey | undefined)[]): string {
+  if (typeof value !== 'string' && typeof value !== 'number') return show(value)
+  const isSecret = names.some((name) => SECRET.test(String(name)) || SECRET_WORD.test(String(name)))
+  if (isSecret && value !== '') return `a ${typeof value === 'string' ? 'text' : 'number'} that is not shown here`
+  return show(typeof value === 'string' ? value.slice(0, 4_096).replace(USERINFO, '$1…@') : value)
+}
+
 /** A text without what would break a line of a log, at most so long. */
 export function line(text: string, longest = 300): string {
   const flat = text.slice(0, longest + 1).replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')

@@ -204,6 +204,9 @@ describe('what its text becomes', () => {
   it('a bare number in a variable is seconds, as in the file that it overrides', () => {
     expect(laid({ timeout: 3 }, { APP_TIMEOUT: '5' }).duration('timeout')).toBe(5_000)
     expect(laid({ timeout: '3s' }, { APP_TIMEOUT: '5' }).duration('timeout')).toBe(5_000)
+    expect(laid({ timeout: '3s' }, { APP_TIMEOUT: '1e3' }).duration('timeout')).toBe(1_000_000)
+    expect(laid({}, { APP_TIMEOUT: '1e3' }).duration('timeout')).toBe(1_000_000)
+    expect(laid({}, { APP_TIMEOUT: '.5' }).duration('timeout')).toBe(500)
   })
 
   it('a refusal names the variable', async () => {
