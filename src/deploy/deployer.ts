@@ -19,7 +19,7 @@ import { decide } from './plan.js'
 import { Shelf } from './shelf.js'
 import { isChange, type Move } from './situation.js'
 import type { DeployEvent, DeployEventMap, DeployPlan, DeployReport, DeployResult, DeployStep } from './story.js'
-import { asError, show } from './wording.js'
+import { asError, line, show } from './wording.js'
 
 /**
  * Keeps what is deployed in an orchestrator equal to a directory of descriptors.
@@ -193,7 +193,7 @@ export class Deployer extends BaseService {
       const error = asError(thrown, 'CONFIG_INVALID', `directory ${this.directory}`)
       const step: DeployStep = { action: 'refuse', because: error.message, error }
       this.#refused = [step]
-      this.#tellOnce(new Map([['directory', [step, error.message]]]))
+      this.#tellOnce(new Map([['directory', [step, error.message]]]), this.#told) // its files are as they were
       return { error, begun, decided, goesOn: false }
     }
     const refused = moves.filter(({ action }) => action === 'refuse')
@@ -220,9 +220,12 @@ export class Deployer extends BaseService {
   }
 
   /** Tells what is refused, unless it was told before and nothing has changed since. */
-  #tellOnce(refused: ReadonlyMap<string, readonly [DeployStep, string]>): void {
+  #tellOnce(
+    refused: ReadonlyMap<string, readonly [DeployStep, string]>,
+    stands: ReadonlyMap<string, string> = new Map(),
+  ): void {
     const before = this.#told
-    this.#told = new Map([...refused].map(([key, [, text]]) => [key, text]))
+    this.#told = new Map([...stands, ...[...refused].map(([key, [, text]]) => [key, text] as const)])
     for (const [key, [step, text]] of refused) if (before.get(key) !== text) this.#tell({ ...step, outcome: 'refused' })
   }
 
@@ -231,7 +234,7 @@ export class Deployer extends BaseService {
     const event: DeployEvent = Object.freeze({ type: 'deploy', ...step, timestamp: this.#clock.wall() })
     const { action, outcome, name, file, because, error, retryAt } = event
     const fields = { action, outcome, ...(name && { name }), ...(file && { file }), ...(error && { error }) }
-    const about = name === undefined ? '' : ` '${name}'`
+    const about = name === undefined ? '' : ` '${line(name)}'`
     const again = retryAt === undefined ? '' : '; tried again later'
     if (outcome === 'done') this.#log('info', `deployer: ${action}${about} done: ${because}`, fields)
     else if (outcome === 'refused') this.#log('warn', `deployer: refused: ${because}`, fields)

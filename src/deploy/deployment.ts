@@ -114,8 +114,14 @@ export class Deployment {
 
   /** Forgets the pauses of what no file asks for any more. */
   forget(entries: ReadonlyMap<string, Entry>): void {
-    const names = new Set([...entries.values()].map(({ candidate }) => candidate?.descriptor.name))
-    for (const name of this.#paused.keys()) if (!names.has(name)) this.#paused.delete(name)
+    const asked = new Map<string, Candidate[]>()
+    for (const { candidate } of entries.values()) {
+      if (candidate === undefined || !this.#paused.has(candidate.descriptor.name)) continue
+      const { name } = candidate.descriptor
+      asked.set(name, [...(asked.get(name) ?? []), candidate])
+    }
+    for (const [name, pause] of this.#paused)
+      if (asked.get(name)?.some((candidate) => isSame(candidate, pause.candidate)) !== true) this.#paused.delete(name)
   }
 
   /** Begins a step, in this very stretch of code; what becomes of it never rejects. */

@@ -6,7 +6,7 @@ import { constants } from 'node:fs'
 import { lstat, open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { KeelsonError } from '../index.js'
-import { textOf } from './wording.js'
+import { line, textOf } from './wording.js'
 
 /** What stands in a file, or why that cannot be told. */
 export type Content = { readonly text: string; readonly error?: undefined } | { readonly error: KeelsonError }
@@ -20,20 +20,27 @@ const isDescriptor = (name: string): boolean => /^[^.].*\.(json|ya?ml)$/.test(na
 
 /**
  * The contents of a directory's files, by name, sorted. What is not as it was - `known` - is believed when two looks in a
- * row have found the same: a file may be on its way to another name, or be written at this moment.
- * @throws `CONFIG_INVALID` when the directory itself cannot be read, or does not come to rest.
+ * row have found the same: a file may be on its way to another name, or be written at this moment. A file that is written
+ * all the time is in error alone; names that come and go all the time leave no file to be sure of.
+ * @throws `CONFIG_INVALID` when the directory itself cannot be read, or its names do not come to rest.
  */
 export async function readDirectory(path: string, known: ReadonlyMap<string, string>): Promise<Map<string, Content>> {
   let seen = known
-  for (let looks = 0; looks < MOST_LOOKS; looks++) {
+  for (let looks = 1; ; looks++) {
     const { found, isTorn } = await look(path)
     const raw = new Map([...found].map(([name, content]) => [name, rawOf(content)]))
-    if (!isTorn && raw.size === seen.size && [...raw].every(([name, text]) => seen.get(name) === text)) return found
+    const areNamesAtRest = !isTorn && raw.size === seen.size && [...raw.keys()].every((name) => seen.has(name))
+    const restless = [...raw.keys()].filter((name) => seen.get(name) !== raw.get(name))
+    if (areNamesAtRest && (restless.length === 0 || looks === MOST_LOOKS)) {
+      for (const name of restless) found.set(name, refusal(name, 'changes faster than it can be read; let it rest'))
+      return found
+    }
+    if (looks === MOST_LOOKS) break
     seen = raw
   }
   throw new KeelsonError(
     'CONFIG_INVALID',
-    `directory ${path}: its files change faster than they can be read; nothing is done until it is at rest`,
+    `directory ${path}: its files come and go faster than they can be read; nothing is done until it is at rest`,
   )
 }
 
@@ -69,13 +76,7 @@ async function namesIn(path: string): Promise<string[]> {
 /** What stands in one file; `undefined` if it is gone by now. */
 async function contentOf(directory: string, name: string): Promise<Content | undefined> {
   const path = join(directory, name)
-  const refuse = (what: string, ...cause: [] | [unknown]): Content => ({
-    error: new KeelsonError(
-      'CONFIG_INVALID',
-      `descriptor ${name}: ${what}`,
-      cause.length === 0 ? {} : { cause: cause[0] },
-    ),
-  })
+  const refuse = (what: string, ...cause: [] | [unknown]): Content => refusal(name, what, ...cause)
   try {
     // Opened so that a pipe nobody writes to answers, too.
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
@@ -97,6 +98,14 @@ async function contentOf(directory: string, name: string): Promise<Content | und
     return refuse(`cannot be read: ${textOf(error)}; make it readable, or remove it`, error)
   }
 }
+
+const refusal = (name: string, what: string, ...cause: [] | [unknown]): Content => ({
+  error: new KeelsonError(
+    'CONFIG_INVALID',
+    `descriptor ${line(name)}: ${what}`,
+    cause.length === 0 ? {} : { cause: cause[0] },
+  ),
+})
 
 /** Whether the name is there, also as a link that leads nowhere. */
 const isThere = (path: string): Promise<boolean> =>

@@ -8,7 +8,7 @@ import { type Descriptor, type Identity, identityOf, readDescriptor } from './de
 import { type Content, rawOf, readDirectory } from './directory.js'
 import type { FactoryRegistry } from './factory-registry.js'
 import { refuseInexact } from './plain.js'
-import { asError } from './wording.js'
+import { asError, line } from './wording.js'
 
 /** A descriptor that is whole: known type, right config. */
 export interface Candidate {
@@ -59,21 +59,31 @@ export class Shelf {
         // A file under a new name is still the same file if it says the same: also one that is not whole.
         const last = before.get(file) ?? gone.find((entry) => entry.raw === raw)
         if (last?.raw === raw && last.types === this.#factories.types.length) return { ...last, file }
-        return this.#understood(file, content, raw, last)
+        return this.#understood(file, content, raw, last, gone)
       }),
     )
     this.#entries = new Map(entries.map((entry) => [entry.file, entry]))
     return this.#entries
   }
 
-  async #understood(file: string, content: Content, raw: string, last: Entry | undefined): Promise<Entry> {
+  async #understood(
+    file: string,
+    content: Content,
+    raw: string,
+    last: Entry | undefined,
+    gone: readonly Entry[],
+  ): Promise<Entry> {
     const version = last?.raw === raw ? last.version : ++this.#version
     const types = this.#factories.types.length
+    let candidate = last?.candidate
     try {
       if (content.error !== undefined) throw content.error
-      const subject = `descriptor ${file}`
+      const subject = `descriptor ${line(file)}`
       const data: unknown = await parseTree(content.text, file, subject)
       refuseInexact(data, subject)
+      // Moved and spoilt at once: it still says whose file it is, and what that was in its last place goes on.
+      const { name } = Object(data) as { readonly name?: unknown }
+      candidate ??= gone.find((entry) => entry.candidate?.descriptor.name === name)?.candidate
       const descriptor = readDescriptor(data, subject)
       if (descriptor.enabled) this.#factories.check(descriptor, file)
       return {
@@ -85,8 +95,8 @@ export class Shelf {
         error: undefined,
       }
     } catch (thrown) {
-      const error = asError(thrown, 'CONFIG_INVALID', `descriptor ${file}`)
-      return { file, version, raw, types, candidate: last?.candidate, error }
+      const error = asError(thrown, 'CONFIG_INVALID', `descriptor ${line(file)}`)
+      return { file, version, raw, types, candidate, error }
     }
   }
 }

@@ -120,6 +120,24 @@ describe('a file', () => {
     expect(h.is('a')).toBe('-')
   })
 
+  it('that is moved and spoilt at once is still the same file, as long as it says its name', async () => {
+    const h = await deployed('a', 'b')
+    await h.remove('a.json')
+    await h.write('z.json', '{"name":"a","type":"plain","config":{"version":"x"}}')
+    await h.rename('b.json', 'c.json')
+    await h.write('c.json', '{"name":"b","type":"plain","enabled":1}')
+    await h.scan()
+    expect(refusals(h)).toEqual([
+      expect.stringMatching(/^descriptor c\.json: enabled is 1.*; 'b' stays as it is$/),
+      expect.stringMatching(/^descriptor 'a' of type 'plain' in z\.json: config\.version.*; 'a' stays as it is$/),
+    ])
+    expect([h.hooks, h.is('a'), h.is('b')]).toEqual([[], 'running 1', 'running 1'])
+    await h.write('z.json', text('a', 2))
+    await h.remove('c.json')
+    await h.scan()
+    expect([h.is('a'), h.is('b')]).toEqual(['running 2', '-'])
+  })
+
   it('that says another name undeploys the one and deploys the other', async () => {
     const h = await deployed('a')
     await h.write('a.json', text('b', 1))
@@ -208,6 +226,44 @@ describe('a directory', () => {
     await rename(`${h.folder}-away`, h.folder)
     expect(lines((await h.scan()).steps)).toEqual(['keep a'])
     expect(h.hooks).toEqual([])
+  })
+
+  it('that was away for a while does not have its bad files told again', async () => {
+    const h = await deployed('a')
+    await h.write('b.json', '{')
+    await h.scan()
+    for (let i = 0; i < 2; i++) {
+      await rename(h.folder, `${h.folder}-away`)
+      await h.scan()
+      await rename(`${h.folder}-away`, h.folder)
+      await h.scan()
+    }
+    const told = ['refused refuse b.json', 'refused refuse directory', 'refused refuse directory']
+    expect(h.told().slice(1)).toEqual(told.map((line) => `${line} CONFIG_INVALID`))
+  })
+
+  it('with files that are written all the time goes on with the others', async () => {
+    const h = await deployed('a')
+    const busy = Array.from({ length: 8 }, (_, i) => `busy${i}.json`)
+    for (const file of busy) await h.write(file, '{}')
+    let isOver = false
+    const writers = busy.map(async (file) => {
+      for (let i = 0; !isOver; i++) await h.write(file, text(file, i))
+    })
+    await h.remove('a.json')
+    const errors: unknown[] = []
+    for (const name of ['b', 'c', 'd', 'e', 'f']) {
+      await h.write(`${name}.json`, text(name))
+      errors.push((await h.deployer.scan()).error)
+      expect(h.is(name)).toBe('running 1')
+    }
+    isOver = true
+    await Promise.all(writers)
+    expect(errors.filter(Boolean)).toEqual([])
+    expect(h.is('a')).toBe('-')
+    expect(refusals(h)).toContainEqual(
+      expect.stringMatching(/^descriptor busy\d\.json: changes faster than it can be read; let it rest/),
+    )
   })
 
   it('whose files are being renamed all the time restarts nothing, whenever it is read', async () => {

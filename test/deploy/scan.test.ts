@@ -93,6 +93,18 @@ describe('a scan', () => {
     expect(h.deployer.getServiceData()).toMatchObject({ deployed: 1, failing: 0, refused: [] })
   })
 
+  it('has nothing more to try when the file of a broken replacement is as it was, and is well again', async () => {
+    const h = await host()
+    await h.write('a.json', version('a', 1))
+    await h.scan()
+    await h.write('a.json', version('a', 2, { start: 'fails' }))
+    await h.scan()
+    expect(h.deployer.getServiceData().failing).toBe(1)
+    await h.write('a.json', version('a', 1))
+    await h.scan()
+    expect([h.is('a'), h.deployer.getServiceData().failing]).toEqual(['running 3', 0])
+  })
+
   it('R31 says so when what it has undeployed did not stop cleanly, and it is gone all the same', async () => {
     const h = await host()
     await h.write('a.json', version('a', 1, { stop: 'fails' }))
