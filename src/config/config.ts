@@ -10,7 +10,7 @@ import { draftOf, formatOf, jsonDraft, textOf } from './formats.js'
 import { ConfigReader, placeOf } from './reader.js'
 import { atOnce, inTime } from './schema.js'
 import { type Shape, shapeOf } from './shape.js'
-import { type ConfigChange, type ConfigSnapshot, changeOf, type Recipe, snapshot } from './snapshot.js'
+import { type ConfigChange, type ConfigSnapshot, changeOf, isAlike, type Recipe, retold, snapshot } from './snapshot.js'
 import type { InferOutput, StandardSchema } from './standard-schema.js'
 import { type ConfigTree, copy, type Draft, freeze, line, refused, show } from './tree.js'
 
@@ -145,7 +145,8 @@ export class Config<Value = unknown> extends ConfigReader {
 
   /**
    * Reads the file again, applies the environment as it is now, validates, and puts the new version in the place of the
-   * old one: all of it, or nothing. Resolves to what changed, `undefined` if nothing did: then `current` is the same.
+   * old one: all of it, or nothing. Resolves to what changed, `undefined` if nothing did: then `value` and the version
+   * are the same, and so is `current` unless another variable was skipped or says the same as the file.
    *
    * *Guarantees:* what it applies was read after the call; overlapping calls follow one another; the listeners of
    * `onChange` have been called when it resolves.
@@ -178,15 +179,17 @@ export class Config<Value = unknown> extends ConfigReader {
     const change = changeOf(previous, current)
     this.#held.text = text
     this.#warn(current.warnings)
-    if (change === undefined) return undefined
+    if (change === undefined) {
+      if (!isAlike(previous, current)) this.#held.current = retold(previous, current)
+      return undefined
+    }
     this.#held.current = current
     for (const one of [...this.#listeners]) if (this.#listeners.has(one)) this.#tell(one, change)
     return change
   }
 
   #tell(one: Listener<Value>, change: ConfigChange<Value>): void {
-    const failed = (error: unknown): void =>
-      this.#log((logger) => logger.error(`${this.name}: a listener of onChange threw`, { error }))
+    const failed = (error: unknown): void => this.#log('error', `${this.name}: a listener of onChange threw`, { error })
     try {
       const answer = one.call(change)
       if (answer instanceof Promise) answer.catch(failed)
@@ -198,15 +201,18 @@ export class Config<Value = unknown> extends ConfigReader {
   /** Logs what has not been logged yet. */
   #warn(warnings: readonly ConfigWarning[]): void {
     for (const { message, variable, path } of warnings) {
-      if (!this.#warned.has(message)) this.#log((logger) => logger.warn(message, { variable, path }))
+      if (!this.#warned.has(message)) this.#log('warn', message, { variable, path })
     }
     this.#warned = new Set(warnings.map(({ message }) => message))
   }
 
-  #log(write: (logger: Logger) => unknown): void {
+  #log(level: 'warn' | 'error', message: string, fields: object): void {
     const { logger } = this.#source.options
+    // pino has the fields first, and drops those that come after the message.
+    const isPino = typeof (logger as { bindings?: unknown } | undefined)?.bindings === 'function'
     try {
-      const answer = logger && write(logger)
+      const [first, second] = isPino ? [fields, message] : [message, fields]
+      const answer: unknown = logger?.[level](first as never, second as never)
       if (answer instanceof Promise) answer.catch(() => {})
     } catch {
       // a logger that throws has nobody left to tell

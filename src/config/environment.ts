@@ -150,6 +150,7 @@ function snake(key: string): string {
 
 /** What is in the way of a value at the path. */
 function obstacle(draft: Draft, shape: Shape, keys: readonly string[]): string | undefined {
+  if (keys.includes('__proto__')) return "it has the key '__proto__', which no object may have"
   if (keys.length > MAX_DEPTH) return `it is nested deeper than ${MAX_DEPTH} levels`
   for (const end of keys.keys()) {
     const above = keys.slice(0, end)

@@ -160,14 +160,13 @@ export abstract class ConfigReader {
    * `fallback`, a plain object, if one is passed, stands in when there is none or something else.
    * @throws `CONFIG_INVALID` as `string`.
    */
-  section(path: ConfigPath, fallback?: object): ConfigSection
-  section(path: ConfigPath, ...fallback: [object?]): ConfigSection {
+  section(path: ConfigPath, fallback?: object): ConfigSection {
     const { subject, base, origins } = this.#place()
     const keys = keysOf(subject, path)
     const at = [...base, ...keys]
-    const found = this.#read(OBJECT, keys, fallback.length > 0 ? [undefined] : []) as ConfigTree | undefined
+    const found = this.#read(OBJECT, keys, fallback === undefined ? [] : [undefined]) as ConfigTree | undefined
     if (found !== undefined) return new ConfigSection({ subject, tree: found, base: at, origins })
-    const tree = freeze(copy(`${subject}: the default of ${pathText(at)}`, fallback[0]))
+    const tree = freeze(copy(`${subject}: the default of ${pathText(at)}`, fallback))
     return new ConfigSection({ subject, tree, base: at, origins: new Map() })
   }
 

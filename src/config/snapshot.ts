@@ -2,7 +2,7 @@
 // Made as a whole or not at all, and never changed afterwards; who holds one reads from one version only.
 
 import { type ConfigWarning, overlay, type Variables } from './environment.js'
-import { ConfigSection, type Place } from './reader.js'
+import { ConfigSection, type Place, placeOf } from './reader.js'
 import { type Accepted, accept, type Step } from './schema.js'
 import type { Shape } from './shape.js'
 import type { SchemaResult, StandardSchema } from './standard-schema.js'
@@ -82,4 +82,15 @@ export function changeOf<Value>(
 ): ConfigChange<Value> | undefined {
   const keys = changes(previous.toJSON(), current.toJSON())
   return keys.length === 0 ? undefined : new ConfigChange(previous, current, keys)
+}
+
+/** Whether two versions also agree on what was skipped, and on where each value came from. */
+export function isAlike(previous: ConfigSnapshot, current: ConfigSnapshot): boolean {
+  const sources = (of: ConfigSnapshot): string => JSON.stringify([[...placeOf(of).origins], of.warnings])
+  return sources(previous) === sources(current)
+}
+
+/** The same version, with what was skipped and where each value came from as it is now. */
+export function retold<Value>(previous: ConfigSnapshot<Value>, current: ConfigSnapshot): ConfigSnapshot<Value> {
+  return new ConfigSnapshot(placeOf(current), previous.value, previous.version, current.warnings)
 }

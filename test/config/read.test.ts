@@ -204,6 +204,7 @@ describe('sections', () => {
 
   it('are refused where there is no object, or are those of the default', async () => {
     expect(await refusal(() => config.section('absent'))).toBe('config: absent is missing; set it, or pass a default')
+    expect(await refusal(() => config.section('absent', undefined))).toContain('absent is missing; set it')
     expect(await refusal(() => config.section('link.hosts'))).toBe('config: link.hosts is a list; make it an object')
     const given = { deep: { x: 1 } }
     const section = config.section('port', given)

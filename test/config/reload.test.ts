@@ -1,6 +1,7 @@
 /** Reloading: the whole tree at once or not at all, snapshots that never mix, and who is told what changed. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { Config, type ConfigChange } from 'keelson/config'
+import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { file, notes, refusal } from '../support/config.js'
@@ -66,6 +67,20 @@ describe('reload()', () => {
     write('{ "b": 1,\n  "a": 1 }')
     expect(await config.reload()).toBe(undefined)
     expect(config.current).toBe(before)
+  })
+
+  it('tells anew what was skipped and where a value came from, also when every value is the same', async () => {
+    const env: Record<string, string> = {}
+    const config = Config.parse({ a: 1, link: {} }, { envPrefix: 'APP', env })
+    const { value } = config
+    Object.assign(env, { APP_A: '1', APP_LINK: 'off' })
+    expect(await config.reload()).toBe(undefined)
+    expect(config.warnings.map(({ variable }) => variable)).toEqual(['APP_LINK'])
+    expect(await refusal(() => config.string('a'))).toBe("config: a is '1' (from APP_A); make it text")
+    expect([config.value === value, config.current.version]).toEqual([true, 1])
+    delete env.APP_LINK
+    await config.reload()
+    expect(config.warnings).toEqual([])
   })
 
   it('reads the environment anew, also without a file', async () => {
@@ -187,6 +202,22 @@ describe('onChange', () => {
     await config.reload()
     expect(seen).toEqual([2])
     expect(logger.lines).toEqual(Array(2).fill(`error config ${path}: a listener of onChange threw`))
+  })
+
+  it('is logged into a pino with the fields where pino has them', async () => {
+    const lines: string[] = []
+    const logger = pino({ base: null, errorKey: 'error' }, { write: (line) => void lines.push(line) })
+    const env: Record<string, string> = { APP_LINK: 'off' }
+    const config = Config.parse({ link: {} }, { envPrefix: 'APP', env, logger })
+    config.onChange(() => {
+      throw new Error('boom')
+    })
+    env.APP_A = '1'
+    await config.reload()
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { variable: 'APP_LINK', path: 'link', msg: expect.stringContaining('APP_LINK is skipped') },
+      { error: { message: 'boom' }, msg: 'config: a listener of onChange threw' },
+    ])
   })
 
   it('a logger that throws disturbs nobody either', async () => {

@@ -134,6 +134,19 @@ describe('a schema that misbehaves', () => {
     expect(await refusal(() => Config.load(path, { schema: schemaOf(answer) }))).toBe(`config ${path}: ${message}`)
   })
 
+  it('one that declares the key __proto__ has no variable put anything there', () => {
+    const property = { type: 'object', properties: { x: { type: 'number' } } }
+    const properties = JSON.parse(JSON.stringify({ proto: property }).replace('proto', '__proto__'))
+    const validate = (value: unknown): { value: unknown } => ({ value })
+    const standard = { version: 1, vendor: 'mine', validate, jsonSchema: { input: () => ({ properties }) } } as const
+    const config = Config.parse(
+      {},
+      { schema: { '~standard': standard }, envPrefix: 'APP', env: { APP___proto___X: '1' } },
+    )
+    expect(config.warnings[0]?.message).toContain("it has the key '__proto__', which no object may have")
+    expect(Object.getPrototypeOf(config.toJSON())).toBe(Object.prototype)
+  })
+
   it('one whose shape cannot be told still validates', () => {
     const schema = z.object({ port: z.number() })
     const untold = {
