@@ -12,7 +12,7 @@ const node = (type, code) =>
 
 try {
   npm('pack', '--silent', '--pack-destination', folder)
-  const { name, version, exports } = JSON.parse(readFileSync('package.json', 'utf8'))
+  const { name, version, exports, peerDependencies } = JSON.parse(readFileSync('package.json', 'utf8'))
   const tarball = join(folder, `${name}-${version}.tgz`)
   npm('exec', '--no', '--', 'publint', 'run', '--strict', tarball)
   npm('exec', '--no', '--', 'attw', '--profile', 'esm-only', tarball)
@@ -26,7 +26,15 @@ try {
       throw new Error(`${door}: import gives [${imported}], require [${required}]`)
     console.log(`${door}: ${imported.split(',').length} names, with import and with require`)
   }
-  for (const [subpath, target] of Object.entries(exports)) if (target.types) load(join(name, subpath))
+  const doors = Object.keys(exports).filter((subpath) => exports[subpath].types)
+  // One door is for a library that its users have: every other one opens without any optional peer.
+  const [otel, others] = [
+    doors.filter((door) => door === './observe/otel'),
+    doors.filter((door) => door !== './observe/otel'),
+  ]
+  for (const door of others) load(join(name, door))
+  npm('install', '--silent', '--prefix', folder, `@opentelemetry/api@${peerDependencies['@opentelemetry/api']}`)
+  for (const door of otel) load(join(name, door))
 
   rmSync(join(folder, 'node_modules/zod'), { recursive: true })
   load(name) // the root entry does not need zod

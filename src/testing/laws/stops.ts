@@ -29,11 +29,12 @@ export const cleanness: Law = {
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const lives = new Map<string, Hooks>()
+    let hurriedAt = -1
     /** Whether the stop that is over lasted as long as its shortest deadline. */
     const couldTimeOut = (name: string, instance: number): boolean => {
       const known = chronicle.services.get(name)
       const declared = scene.service(name)
-      if (known === undefined || declared?.instance !== instance || chronicle.hurried) return true
+      if (known === undefined || declared?.instance !== instance || hurriedAt >= known.priorSinceLeast) return true
       const { stopTimeout, abortGrace } = declared
       const least = Math.min(stopTimeout, abortGrace, stopTimeout - abortGrace)
       return chronicle.now - known.priorSinceLeast >= least - 1
@@ -61,6 +62,7 @@ export const cleanness: Law = {
     }
     return (seen) => {
       chronicle.see(seen)
+      if (chronicle.hurried) hurriedAt = chronicle.now
       if (seen.kind === 'enter') {
         const { service, epoch, instance, hook, id } = seen
         if (hook === 'check') return undefined
