@@ -27,14 +27,11 @@ try {
     console.log(`${door}: ${imported.split(',').length} names, with import and with require`)
   }
   const doors = Object.keys(exports).filter((subpath) => exports[subpath].types)
-  // One door is for a library that its users have: every other one opens without any optional peer.
-  const [otel, others] = [
-    doors.filter((door) => door === './observe/otel'),
-    doors.filter((door) => door !== './observe/otel'),
-  ]
-  for (const door of others) load(join(name, door))
+  // This one door is for a library that its users have; every other one opens without any optional peer.
+  const otel = './observe/otel'
+  for (const door of doors) if (door !== otel) load(join(name, door))
   npm('install', '--silent', '--prefix', folder, `@opentelemetry/api@${peerDependencies['@opentelemetry/api']}`)
-  for (const door of otel) load(join(name, door))
+  load(join(name, otel))
 
   rmSync(join(folder, 'node_modules/zod'), { recursive: true })
   load(name) // the root entry does not need zod
