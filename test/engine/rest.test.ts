@@ -108,6 +108,50 @@ describe('after an epoch', () => {
   })
 })
 
+describe('a rollback', () => {
+  it('R29 leaves the culprit failed, and forgets that when it starts again', async () => {
+    const db = service('db', { ...never, start: { fails: 1 } })
+    const { app, clock } = world({ services: [db] })
+    const start = settled(app.start())
+    await clock.settle()
+    expect([start.status, app.getServiceStatus('db').state]).toEqual(['rejected', 'failed'])
+    await app.startService('db')
+    await app.stopService('db')
+    expect(app.getServiceStatus('db')).toMatchObject({ state: 'stopped', stopReason: 'manual' })
+    expect(app.getServiceStatus('db').error).toBeUndefined()
+  })
+
+  it('R29 leaves one failed that it stopped while it backed off, and a start by name takes it up', async () => {
+    const db = service('db', { start: { fails: 2 }, restart: { initialBackoff: 100 } })
+    const { app, clock } = world({ services: [db] })
+    const start = settled(app.start())
+    await clock.settle()
+    expect([start.status, app.getServiceStatus('db').state]).toEqual(['rejected', 'failed'])
+    const again = settled(app.startService('db'))
+    await clock.settle()
+    expect([again.status, app.getServiceStatus('db').state]).toEqual(['rejected', 'retrying'])
+    await app.stopService('db')
+    expect(app.getServiceStatus('db')).toMatchObject({ state: 'stopped', stopReason: 'manual' })
+  })
+
+  it('R14 one that failed by a mere wait comes up when the wait is over, and may fail by it again', async () => {
+    const gate = deferred()
+    const db = service('db', { start: ({ epoch }) => (epoch === 1 ? gate.promise : undefined) })
+    const api = service('api', { dependsOn: [{ name: 'db', timeout: 10 }] })
+    const { app, clock, log } = world({ services: [db, api] })
+    settled(app.start({ onFailure: 'keep' }))
+    await clock.advance(10)
+    expect(app.getServiceStatus('api')).toMatchObject({ state: 'failed', error: { code: 'DEPENDENCY_TIMEOUT' } })
+    gate.resolve()
+    await clock.settle()
+    expect(log.states('api')).toEqual(['waiting', 'failed', 'starting', 'running'])
+    await app.stopService('api')
+    expect(app.getServiceStatus('api')).toMatchObject({ state: 'stopped' })
+    await app.startService('api')
+    expect(app.getServiceStatus('api').state).toBe('running')
+  })
+})
+
 describe('waiting', () => {
   it('R16 a delay counts anew when a dependency is lost in it, and takes its place in line only then', async () => {
     const db = service('db', { restart: { initialBackoff: 10 } })
