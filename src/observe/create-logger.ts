@@ -26,9 +26,10 @@ const FORMATS: readonly unknown[] = ['text', 'json']
 const KNOWN = ['level', 'format', 'source', 'stream', 'clock']
 
 /**
- * Makes a logger for `new Orchestrator({ logger })` and for anything else: each record has `level`, `time` (`json`: milliseconds since the Unix epoch),
- * `source` if there is one, the fields and `msg`; of a service also `service` and `epoch`. An error among the fields is
- * written with its code, message and stack.
+ * Makes a logger for `new Orchestrator({ logger })` and for anything else: each record has `level`, `time` (`json`:
+ * milliseconds since the Unix epoch), `source` if there is one, the fields and `msg`; of a service also `service` and
+ * `epoch`. An error among the fields is written with its code, message and stack, those of its causes included. A field
+ * that is called as one of these is written with an underscore behind it: `time_`.
  *
  * @throws `CONFIG_INVALID` for an unknown or wrong option, and if `pino` is not installed.
  */
@@ -42,23 +43,39 @@ export function createLogger(options: LoggerOptions = {}): Logger {
       level,
       base: source === undefined ? null : { source },
       errorKey: 'error',
-      serializers: { error: (error: unknown) => plain(error, make.stdSerializers.err) },
+      serializers: { error: asIs, err: asIs }, // they are made readable before
       formatters: { level: (label) => ({ level: label }) },
       timestamp: () => `,"time":${Math.floor(clock.wall())}`,
     },
     format === 'json' ? target : { write: (line: string) => void target.write(textOf(line)) },
   )
+  const own = new Set(['level', 'time', 'msg', ...(source === undefined ? [] : ['source'])])
+  const readable = (value: unknown): unknown => plain(value, make.stdSerializers.err)
   const at =
     (name: 'debug' | 'info' | 'warn' | 'error'): Logger['info'] =>
-    (message, fields) =>
+    (message, fields) => {
+      if (!log.isLevelEnabled(name)) return
       // pino has the fields first.
-      fields === undefined ? log[name](message) : log[name](fields, message)
+      if (fields === undefined || fields === null) log[name](message)
+      else log[name](fieldsOf(fields, own, readable), message)
+    }
   return { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
 }
 
+const asIs = (value: unknown): unknown => value
+
+/** The fields as a record has them: none takes the place of one of its own, whatever was passed. */
+function fieldsOf(fields: unknown, own: ReadonlySet<string>, readable: (value: unknown) => unknown): object {
+  if (fields instanceof Error) return { error: readable(fields) }
+  if (typeof fields !== 'object' || fields === null) return { value: fields }
+  const free = (name: string): string =>
+    own.has(name) || (name.endsWith('_') && own.has(name.replace(/_+$/, ''))) ? `${name}_` : name
+  return Object.fromEntries(Object.entries(fields).map(([name, value]) => [free(name), readable(value)]))
+}
+
 /** An error as a record has it: of keelson's with code, cause and what it suppressed, of others as pino has them. */
-function plain(error: unknown, other: (error: Error) => unknown): unknown {
-  if (isKeelsonError(error)) return { ...error.toJSON(), stack: error.stack }
+function plain(error: unknown, other: (error: Error) => { readonly stack: string }): unknown {
+  if (isKeelsonError(error)) return { ...error.toJSON(), stack: other(error).stack }
   return error instanceof Error ? other(error) : error
 }
 

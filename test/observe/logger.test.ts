@@ -68,6 +68,41 @@ describe('createLogger', () => {
     expect(info).toBe('2024-01-01T00:00:00.000Z INFO  one\\u000atwo\n')
   })
 
+  it('writes any field that is an error as one, and the stacks of causes', () => {
+    const { log, records } = made()
+    const boom = new Error('boom')
+    log.warn('odd', { reason: boom, cause: new KeelsonError('CRASHED', 'it died', { cause: boom }) })
+    log.warn('bare', boom as never)
+    const stack = expect.stringContaining('logger.test.ts')
+    expect(records()).toMatchObject([
+      { reason: { message: 'boom', stack }, cause: { code: 'CRASHED', message: 'it died', stack } },
+      { error: { message: 'boom', stack }, msg: 'bare' },
+    ])
+    const text = made({ format: 'text' })
+    text.log.error('failed', { error: new KeelsonError('CRASHED', 'it died', { cause: boom }) })
+    expect(text.lines[0]).toMatch(
+      /^.* ERROR failed error="it died"\n {4}KeelsonError: it died\n(?: {8}.*\n)* {4}caused by: Error: boom\n {8}at /,
+    )
+  })
+
+  it('has one level, time, source and message per record, whatever the fields are called', () => {
+    const fields = { time: 'later', level: 'x', msg: 'forged', source: 's', time_: 1, port_: 2, __proto: 3 }
+    const { log, lines } = made({ source: 'me' })
+    log.info('hello', fields)
+    const mine = '"time_":"later","level_":"x","msg_":"forged","source_":"s","time__":1,"port_":2,"__proto":3'
+    expect(lines).toEqual([`{"level":"info","time":1704067200000,"source":"me",${mine},"msg":"hello"}\n`])
+    const text = made({ format: 'text' })
+    text.log.info('hello', fields)
+    expect(text.lines[0]).toMatch(/^2024-01-01T00:00:00\.000Z INFO {2}s: hello time_=later /)
+  })
+
+  it('loses no message to a field that is none', () => {
+    const { log, records } = made()
+    log.info('100 %s', 'abc' as never)
+    log.info('none', null as never)
+    expect(records()).toMatchObject([{ value: 'abc', msg: '100 %s' }, { msg: 'none' }])
+  })
+
   it('writes nothing below its level, and nothing at all if silent', () => {
     for (const [level, expected] of [
       ['debug', 4],
