@@ -104,7 +104,10 @@ export class ConfigWatcher extends BaseService {
       this.#settle(context, 'is as before')
       return this.#interval
     }
-    if (found.mark === this.#reported?.mark) return this.#interval
+    if (found.mark === this.#reported?.mark) {
+      this.#pending = undefined
+      return this.#interval
+    }
     if (found.mark !== this.#pending?.mark) {
       this.#pending = { mark: found.mark }
       return this.#debounce

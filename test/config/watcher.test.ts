@@ -294,6 +294,22 @@ describe('a file that is not whole', () => {
     expect(logger.lines.at(-1)).toBe(`info config ${path} changed: n`)
   })
 
+  it('that comes between two looks at a better text makes those begin anew', async () => {
+    const path = file('app.json', '{"n":1}')
+    const { tick, n, sleeps } = await watched(path)
+    writeFileSync(path, '{')
+    await tick(5)
+    write(path, 2)
+    await tick()
+    writeFileSync(path, '{')
+    await tick()
+    write(path, 2)
+    await tick()
+    expect([n(), sleeps.at(-1)]).toEqual([1, 200])
+    await tick()
+    expect(n()).toBe(2)
+  })
+
   it('is told to be well again when it says what it said before', async () => {
     const path = file('app.json', '{"n":1}')
     const { tick, watcher, logger, changes, log } = await watched(path)
