@@ -1,7 +1,7 @@
 // An observer that writes: each span as one record when it ends, at debug, a failed one at error, with its duration.
 // For development and for hosts without a tracing backend. Numbers are not written: they are for tools that add them up.
 
-import { type Clock, type Logger, systemClock } from '../index.js'
+import { type Clock, KeelsonError, type Logger, systemClock } from '../index.js'
 import { errorText } from './error-type.js'
 import { type Attributes, type AttributeValue, nopObserver, type Observer, type Span } from './observer.js'
 
@@ -17,8 +17,11 @@ export interface LogObserverOptions {
  * The message is the span's name and its duration, `keelson.service.start - 12 ms`; the fields are `span`, `duration` in
  * milliseconds, the name of the `parent` if there is one, the `error` if it failed, and the attributes. Counters and
  * histograms are not written.
+ *
+ * @throws `CONFIG_INVALID` for something that is no logger, and for an unknown or wrong option.
  */
 export function logObserver(logger: Logger, options: LogObserverOptions = {}): Observer {
+  check(logger, options)
   const { clock = systemClock } = options
   const write = writer(logger)
   return {
@@ -30,6 +33,18 @@ export function logObserver(logger: Logger, options: LogObserverOptions = {}): O
 
 /** Writes each span to the console when it ends, a failed one to stderr. */
 export const consoleObserver: Observer = /* @__PURE__ */ logObserver(console)
+
+function check(logger: unknown, options: LogObserverOptions): void {
+  const lacks = (what: unknown, methods: readonly string[]): string | undefined =>
+    methods.find((method) => typeof (Object(what) as Record<string, unknown>)[method] !== 'function')
+  const invalid = (what: string): KeelsonError => new KeelsonError('CONFIG_INVALID', `logObserver(): ${what}`)
+  const method = lacks(logger, ['debug', 'error'])
+  if (method !== undefined) throw invalid(`logger has no ${method}(); pass a logger, such as console`)
+  if (typeof options !== 'object' || options === null) throw invalid('options is no object; pass { clock }')
+  for (const key of Object.keys(options)) if (key !== 'clock') throw invalid(`${key} is no option; known is clock`)
+  const missing = options.clock === undefined ? undefined : lacks(options.clock, ['now', 'wall'])
+  if (missing !== undefined) throw invalid(`clock has no ${missing}(); pass a Clock`)
+}
 
 type Write = (level: 'debug' | 'error', message: string, fields: { [name: string]: unknown }) => void
 

@@ -73,7 +73,7 @@ const HANDLERS = {
  * *Guarantees:* an observer that throws or rejects disturbs neither the orchestrator nor other spans; it is reported
  * like any listener (R39). With {@link nopObserver} nothing is subscribed to.
  *
- * @throws `CONFIG_INVALID` for something that is no orchestrator or no observer, and for an unknown option.
+ * @throws `CONFIG_INVALID` for something that is no orchestrator or no observer, and for an unknown or wrong option.
  *
  * Runnable: `examples/15-observe.ts`.
  */
@@ -130,6 +130,12 @@ function check(app: unknown, observer: unknown, options: ObserveOptions): void {
   if (typeof options !== 'object' || options === null) throw invalid('options is no object; pass { clock }')
   for (const key of Object.keys(options))
     if (!KNOWN.includes(key)) throw invalid(`${key} is no option; known are ${KNOWN.join(', ')}`)
+  const { clock, attributes, parent } = options
+  const missing = clock === undefined ? undefined : lacks(clock, ['now', 'wall'])
+  if (missing !== undefined) throw invalid(`clock has no ${missing}(); pass the Clock of the orchestrator`)
+  if (attributes !== undefined && (typeof attributes !== 'object' || attributes === null))
+    throw invalid('attributes is no object; pass values by name')
+  if (parent !== undefined && typeof parent !== 'function') throw invalid('parent is no function; pass () => span')
 }
 
 const invalid = (what: string): KeelsonError => new KeelsonError('CONFIG_INVALID', `observe(): ${what}`)

@@ -87,6 +87,9 @@ it.each([
   ],
   [new Orchestrator(), { startSpan: boom, counter: boom }, {}, /observer has no histogram/],
   [new Orchestrator(), nopObserver, null, /options is no object/],
+  [new Orchestrator(), nopObserver, { clock: {} }, /clock has no now\(\); pass the Clock/],
+  [new Orchestrator(), nopObserver, { attributes: 'prod' }, /attributes is no object/],
+  [new Orchestrator(), nopObserver, { parent: null }, /parent is no function/],
   [new Orchestrator(), nopObserver, { clok: 1 }, /clok is no option; known are clock, attributes, parent/],
 ])('R51 what observe cannot take is refused: %#', (app, observer, options, message) => {
   let thrown: unknown

@@ -1,4 +1,5 @@
 /** logObserver and consoleObserver: spans as log records, with durations and errors. */
+import { KeelsonError } from 'keelson'
 import { consoleObserver, createLogger, logObserver } from 'keelson/observe'
 import { VirtualClock } from 'keelson/testing'
 import { pino } from 'pino'
@@ -117,6 +118,18 @@ describe('logObserver', () => {
       expect(JSON.parse(line)).toMatchObject({ span: 'work', size: 3, msg: expect.stringMatching(/^work - .* ms$/) })
     expect(lines).toHaveLength(2)
   })
+})
+
+it.each<[unknown, unknown, string]>([
+  [null, {}, 'logger has no debug(); pass a logger, such as console'],
+  [{ debug: () => {} }, {}, 'logger has no error(); pass a logger, such as console'],
+  [console, null, 'options is no object; pass { clock }'],
+  [console, { clok: 1 }, 'clok is no option; known is clock'],
+  [console, { clock: { now: () => 0 } }, 'clock has no wall(); pass a Clock'],
+])('R51 what logObserver cannot take is refused when it is made: %#', (logger, options, message) => {
+  expect(() => logObserver(logger as never, options as never)).toThrowError(
+    new KeelsonError('CONFIG_INVALID', `logObserver(): ${message}`),
+  )
 })
 
 it('consoleObserver writes spans to the console', () => {

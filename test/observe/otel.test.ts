@@ -143,3 +143,14 @@ it('a failed span has the status, error.type and the exceptions; the first error
   observer.startSpan('good').end()
   expect(span('good')).toMatchObject({ status: { code: SpanStatusCode.UNSET }, attributes: {}, events: [] })
 })
+
+it.each<[unknown, string]>([
+  [null, 'options is no object; pass { tracer, meter }'],
+  [{ tracr: 1 }, 'tracr is no option; known are tracer, meter'],
+  [{ tracer: {} }, 'tracer has no startSpan(); pass a tracer'],
+  [{ meter: { createCounter: () => {} } }, 'meter has no createHistogram(); pass a meter'],
+])('R51 what otelObserver cannot take is refused when it is made: %#', (options, message) => {
+  expect(() => otelObserver(options as never)).toThrowError(
+    new KeelsonError('CONFIG_INVALID', `otelObserver(): ${message}`),
+  )
+})

@@ -11,6 +11,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api'
+import { KeelsonError } from '../../index.js'
 import { errorText, errorType } from '../error-type.js'
 import type { AttributeValue, Observer, Span } from '../observer.js'
 
@@ -27,8 +28,11 @@ export interface OtelOptions {
  *
  * A failed span has the status `ERROR` with the message, `error.type` - the code of a `KeelsonError` - and the exception
  * recorded. A span without a parent is below the active one; one with `null` for a parent is a root.
+ *
+ * @throws `CONFIG_INVALID` for an unknown or wrong option.
  */
 export function otelObserver(options: OtelOptions = {}): Observer {
+  check(options)
   const tracer = options.tracer ?? trace.getTracer('keelson')
   let { meter } = options
   const spans = new WeakMap<Span, OtelSpan>()
@@ -51,6 +55,22 @@ export function otelObserver(options: OtelOptions = {}): Observer {
     },
     counter: (name, said = {}) => numbers().createCounter(name, said),
     histogram: (name, said = {}) => numbers().createHistogram(name, said),
+  }
+}
+
+const TAKES: Readonly<Record<string, readonly string[]>> = {
+  tracer: ['startSpan'],
+  meter: ['createCounter', 'createHistogram'],
+}
+
+function check(options: OtelOptions): void {
+  const invalid = (what: string): KeelsonError => new KeelsonError('CONFIG_INVALID', `otelObserver(): ${what}`)
+  if (typeof options !== 'object' || options === null) throw invalid('options is no object; pass { tracer, meter }')
+  for (const [name, value] of Object.entries(options)) {
+    const methods = Object.hasOwn(TAKES, name) ? TAKES[name] : undefined
+    if (methods === undefined) throw invalid(`${name} is no option; known are tracer, meter`)
+    const missing = methods.find((method) => typeof Object(value)[method] !== 'function')
+    if (value !== undefined && missing !== undefined) throw invalid(`${name} has no ${missing}(); pass a ${name}`)
   }
 }
 
