@@ -20,7 +20,7 @@ export interface DeployerOptions extends Pick<ServiceOptions, 'dependsOn' | 'ess
   readonly env?: Partial<Env>
   /** The name of the deployer itself. Default `deployer`. */
   readonly name?: string
-  /** Bound of one replacement, after which the old service is put back; `Infinity` is none. Default 60 000. */
+  /** Bound of one replacement beside its `startDelay`; then the old service is put back; `Infinity` is none. Default 60 000. */
   readonly timeout?: number
   /** How long a step that failed is left alone: `initialBackoff` 10 000, `multiplier` 2, `maxBackoff` 300 000. */
   readonly backoff?: DeployBackoff
@@ -87,17 +87,38 @@ export function checkOptions(options: DeployerOptions): void {
     throw refused('backoff.initialBackoff', initialBackoff, `at most backoff.maxBackoff, which is ${maxBackoff}`)
 }
 
-function check(prefix: string, values: object | undefined, fields: Readonly<Record<string, Check>>): void {
+/** What a single scan may be told. */
+export interface ScanOptions {
+  /** Ends the waiting, and what has not been begun. */
+  readonly signal?: AbortSignal
+}
+
+const SCAN_FIELDS: Readonly<Record<keyof ScanOptions, Check>> = {
+  signal: ['an AbortSignal', (value) => has(value, 'throwIfAborted', 'addEventListener')],
+}
+
+/** @throws `CONFIG_INVALID` with the path of the first option that is wrong or unknown (R51). */
+export function checkScan(options: ScanOptions): void {
+  if (!isObject(options)) throw refused('options', options, 'an object with signal, or nothing', 'scan')
+  check('', options, SCAN_FIELDS, 'scan')
+}
+
+function check(
+  prefix: string,
+  values: object | undefined,
+  fields: Readonly<Record<string, Check>>,
+  subject = 'new Deployer',
+): void {
   for (const [key, value] of Object.entries(values ?? {})) {
     const field = Object.hasOwn(fields, key) ? fields[key] : undefined
     if (field === undefined)
       throw new KeelsonError(
         'CONFIG_INVALID',
-        `new Deployer: ${prefix}${key} is no option; known are ${Object.keys(fields).join(', ')}`,
+        `${subject}: ${prefix}${key} is no option; known are ${Object.keys(fields).join(', ')}`,
       )
-    if (value !== undefined && !field[1](value)) throw refused(prefix + key, value, field[0])
+    if (value !== undefined && !field[1](value)) throw refused(prefix + key, value, field[0], subject)
   }
 }
 
-const refused = (path: string, value: unknown, allowed: string): KeelsonError =>
-  new KeelsonError('CONFIG_INVALID', `new Deployer: ${path} is ${show(value)}; pass ${allowed}`)
+const refused = (path: string, value: unknown, allowed: string, subject = 'new Deployer'): KeelsonError =>
+  new KeelsonError('CONFIG_INVALID', `${subject}: ${path} is ${show(value)}; pass ${allowed}`)

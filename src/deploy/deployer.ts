@@ -12,7 +12,15 @@ import {
   systemClock,
   type Unsubscribe,
 } from '../index.js'
-import { BACKOFF, checkOptions, type DeployerOptions, INTERVAL, TIMEOUT } from './deployer-options.js'
+import {
+  BACKOFF,
+  checkOptions,
+  checkScan,
+  type DeployerOptions,
+  INTERVAL,
+  type ScanOptions,
+  TIMEOUT,
+} from './deployer-options.js'
 import { Deployment, type DeployTarget, stepOf } from './deployment.js'
 import { type Env, envOf } from './env.js'
 import { decide } from './plan.js'
@@ -90,9 +98,11 @@ export class Deployer extends BaseService {
    * back. Whatever is wrong is in the report. It is not for the hooks of what is being deployed: one that waits for the
    * scan which waits for it is abandoned at its `startTimeout` (R32).
    *
-   * @throws the reason of `signal`, which ends the waiting and what has not been begun.
+   * @throws the reason of `signal`, which ends the waiting and what has not been begun; `CONFIG_INVALID` for an option
+   * that is wrong or unknown (R51).
    */
-  async scan(options: { readonly signal?: AbortSignal } = {}): Promise<DeployReport> {
+  async scan(options: ScanOptions = {}): Promise<DeployReport> {
+    checkScan(options)
     return this.#scan(options.signal, true)
   }
 

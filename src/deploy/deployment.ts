@@ -155,7 +155,7 @@ export class Deployment {
     const service = this.#options.factories.build(candidate.descriptor, this.#options.env, file)
     try {
       if (action === 'deploy') await orchestrator.register(service)
-      else await orchestrator.replace(service, { timeout, signal })
+      else await orchestrator.replace(service, { timeout: timeout + (candidate.descriptor.startDelay ?? 0), signal })
     } finally {
       // Also when it was overtaken: whichever is registered now is the one that is deployed.
       const before = this.#deployed.get(name)

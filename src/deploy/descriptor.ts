@@ -12,7 +12,7 @@ import {
   type RestartOptions,
 } from '../index.js'
 import { canonical } from './plain.js'
-import { lineOf } from './wording.js'
+import { at, lineOf, several } from './wording.js'
 
 /** A service to be, as data: one file of a deployment. Durations are milliseconds. */
 export interface Descriptor {
@@ -30,7 +30,8 @@ export interface Descriptor {
   readonly restart?: RestartOptions
   /** How its health is checked; its service needs a check. A change alone restarts nothing. */
   readonly healthCheck?: HealthCheckOptions
-  /** Whether its failed start fails the start of all. A change alone restarts nothing. Default `true`. */
+  /** Whether its failed start fails the start of all, and its giving up ends `run`, also if it was deployed later. A change
+   * alone restarts nothing. Default `true`. */
   readonly essential?: boolean
   /** Pause before each start, once all it waits for is there. A change alone restarts nothing. Default 0. */
   readonly startDelay?: number
@@ -94,7 +95,10 @@ const object = z
       .exactOptional(),
     restart: restart.describe('When and how often it comes back by itself.').exactOptional(),
     healthCheck: healthCheck.describe('How its health is checked; its service needs a check.').exactOptional(),
-    essential: z.boolean().describe('Whether its failed start fails the start of all. Default true.').exactOptional(),
+    essential: z
+      .boolean()
+      .describe('Whether its failed start fails the start of all, and its giving up ends the program. Default true.')
+      .exactOptional(),
     startDelay: delay('Pause before each start. Default 0').exactOptional(),
   })
   .meta({ title: 'keelson descriptor', description: 'A service to be deployed by keelson/deploy: one file each.' })
@@ -114,8 +118,12 @@ export function descriptorJsonSchema(): Record<string, unknown> {
 export function readDescriptor(data: unknown, subject: string): Descriptor {
   const result = descriptorSchema.safeParse(data)
   if (!result.success) {
-    const says = result.error.issues.map((issue) => lineOf(issue, data)).join('; ')
-    throw new KeelsonError('CONFIG_INVALID', `${subject}: ${says}`)
+    const says = result.error.issues.flatMap((issue) =>
+      issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => `${at([...issue.path, key])} is no field; correct its name, or take it out`)
+        : [lineOf(issue, data)],
+    )
+    throw new KeelsonError('CONFIG_INVALID', `${subject}: ${several(says)}`)
   }
   const descriptor = result.data
   const { name, dependsOn = [], restart, healthCheck, essential, startDelay } = descriptor

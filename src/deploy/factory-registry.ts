@@ -2,10 +2,10 @@
 // Names to functions of the program: knows no files and no orchestrator, starts nothing and keeps nothing it has built.
 
 import type { InferOutput, StandardSchema } from '../config/index.js'
-import { KeelsonError, type Service } from '../index.js'
+import { isKeelsonError, KeelsonError, type Service } from '../index.js'
 import { type Descriptor, nameOf } from './descriptor.js'
 import { type Env, type FactoryEnv, factoryEnv } from './env.js'
-import { type Issue, line, lineOf, list, show, textOf } from './wording.js'
+import { type Issue, line, lineOf, list, several, show, textOf } from './wording.js'
 
 /** Builds the service of a descriptor: at once, without starting anything. */
 export type Factory<Config> = (config: Config, env: FactoryEnv) => Service
@@ -75,9 +75,8 @@ export class FactoryRegistry {
     const subject = subjectOf(descriptor, from)
     const result = answerOf(schema, descriptor.config, subject)
     if (result.issues === undefined) return result.value
-    const says = result.issues.slice(0, 20).map((issue) => lineOf(issue, descriptor.config, ['config']))
-    if (result.issues.length > 20) says.push(`and ${result.issues.length - 20} more`)
-    throw new KeelsonError('CONFIG_INVALID', `${subject}: ${says.join('; ')}`)
+    const says = result.issues.map((issue) => lineOf(issue, descriptor.config, ['config']))
+    throw new KeelsonError('CONFIG_INVALID', `${subject}: ${several(says)}`)
   }
 
   /**
@@ -93,7 +92,7 @@ export class FactoryRegistry {
     const subject = subjectOf(descriptor, from)
     const { factory } = this.#find(descriptor, from)
     const config = this.check(descriptor, from)
-    const { name, type, dependsOn = [] } = descriptor
+    const { type } = descriptor
     const refuse = (what: string): KeelsonError =>
       new KeelsonError('SERVICE_INVALID', `${subject}: its factory ${what}`)
     let given: unknown
@@ -106,16 +105,14 @@ export class FactoryRegistry {
       given.catch(() => {}) // it is refused, whatever becomes of it
       throw refuse('gave a promise; build the service at once, and do what takes time in its start')
     }
-    const made = Object(given) as Partial<Service>
-    if (typeof made.start !== 'function' || typeof made.stop !== 'function')
-      throw refuse(`gave ${given === undefined ? 'nothing' : show(given)}, which is no service; return one`)
-    if (made.name !== name)
-      throw refuse(`made a service named ${show(made.name)}; name it env.name, which is '${line(name)}'`)
-    const has = new Set((made.dependencies ?? []).map((edge) => edge.name))
-    const lost = dependsOn.map(nameOf).filter((each) => !has.has(each))
-    if (lost.length > 0)
-      throw refuse(`made a service that does not depend on ${list(lost)}; give it env.options among its own options`)
-    return made as Service
+    try {
+      refuseOther(given, descriptor, refuse)
+    } catch (error) {
+      if (isKeelsonError(error)) throw error
+      const what = `${subject}: its factory made a service that throws when it is looked at: ${textOf(error)}`
+      throw new KeelsonError('SERVICE_INVALID', what, { cause: error })
+    }
+    return given as Service
   }
 
   #find(descriptor: Pick<Descriptor, 'name' | 'type'>, from: string | undefined): Entry {
@@ -127,6 +124,23 @@ export class FactoryRegistry {
       `${subjectOf(descriptor, from)}: its type has no factory; ${known}: correct the type, or register it`,
     )
   }
+}
+
+/** Throws if what a factory has given is not the service of that descriptor. */
+function refuseOther(
+  given: unknown,
+  { name, dependsOn = [] }: Pick<Descriptor, 'name'> & Partial<Descriptor>,
+  refuse: (what: string) => KeelsonError,
+): void {
+  const made = Object(given) as Partial<Service>
+  if (typeof made.start !== 'function' || typeof made.stop !== 'function')
+    throw refuse(`gave ${given === undefined ? 'nothing' : show(given)}, which is no service; return one`)
+  if (made.name !== name)
+    throw refuse(`made a service named ${show(made.name)}; name it env.name, which is '${line(name)}'`)
+  const has = new Set((made.dependencies ?? []).map((edge) => edge.name))
+  const lost = dependsOn.map(nameOf).filter((each) => !has.has(each))
+  if (lost.length > 0)
+    throw refuse(`made a service that does not depend on ${list(lost)}; give it env.options among its own options`)
 }
 
 /** How messages about a descriptor begin: its file, its name, its type. */
@@ -145,8 +159,8 @@ function answerOf(schema: StandardSchema, config: unknown, subject: string): Ans
       cause: error,
     })
   }
-  if (!(result instanceof Promise)) return result
-  result.catch(() => {}) // its answer comes too late
+  if (typeof (result as { readonly then?: unknown }).then !== 'function') return result as Answer
+  Promise.resolve(result).catch(() => {}) // its answer comes too late
   throw new KeelsonError(
     'CONFIG_INVALID',
     `${subject}: the schema of its config answers later; use one that answers at once, and check in the service's start what takes time`,

@@ -59,6 +59,12 @@ export function asError(thrown: unknown, code: KeelsonError['code'], subject: st
   return isKeelsonError(thrown) ? thrown : new KeelsonError(code, `${subject}: ${textOf(thrown)}`, { cause: thrown })
 }
 
+/** Everything that is wrong in a line, at most twenty things. */
+export function several(says: readonly string[]): string {
+  const more = says.length > 20 ? [`and ${says.length - 20} more`] : []
+  return [...says.slice(0, 20), ...more].join('; ')
+}
+
 /** Names in a line, at most ten of them. */
 export function list(names: Iterable<string>): string {
   const all = [...names]

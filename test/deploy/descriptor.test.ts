@@ -48,7 +48,17 @@ it.each<[string, object | string, string | RegExp]>([
   [
     'unknown fields',
     { name: 'a', type: 'plain', dependson: [], enabeld: true },
-    'descriptor x.json: the whole is an object - Unrecognized keys: "dependson", "enabeld"',
+    'descriptor x.json: dependson is no field; correct its name, or take it out; enabeld is no field; correct its name, or take it out',
+  ],
+  [
+    'an unknown field further inside',
+    { name: 'a', type: 'plain', restart: { retries: 1 }, dependsOn: ['b'] },
+    'descriptor x.json: restart.retries is no field; correct its name, or take it out',
+  ],
+  [
+    'a thousand mistakes',
+    { name: 'a', type: 'plain', dependsOn: Array.from({ length: 1_000 }, () => 3) },
+    /^descriptor x\.json: dependsOn\[0\] is 3 - .*; dependsOn\[19\] is 3 - [^;]*; and 980 more$/,
   ],
   [
     'several mistakes',

@@ -107,15 +107,17 @@ describe('a factory', () => {
     gives('nothing', () => undefined)
     gives('fixed', () => defineService('fixed'))
     gives('alone', (env) => defineService(env.name))
+    gives('prickly', () => Object.defineProperty({}, 'start', { get: () => expect.fail('ouch') }))
     const build = (type: string): string =>
       message(() => factories.build({ name: 'a', type, config: {}, dependsOn: ['b', { name: 'c' }] }, {}, 'a.json'))
-    expect(['throws', 'later', 'rejects', 'nothing', 'fixed', 'alone'].map(build)).toEqual([
+    expect(['throws', 'later', 'rejects', 'nothing', 'fixed', 'alone', 'prickly'].map(build)).toEqual([
       "SERVICE_INVALID descriptor 'a' of type 'throws' in a.json: its factory threw: boom",
       "SERVICE_INVALID descriptor 'a' of type 'later' in a.json: its factory gave a promise; build the service at once, and do what takes time in its start",
       "SERVICE_INVALID descriptor 'a' of type 'rejects' in a.json: its factory gave a promise; build the service at once, and do what takes time in its start",
       "SERVICE_INVALID descriptor 'a' of type 'nothing' in a.json: its factory gave nothing, which is no service; return one",
       "SERVICE_INVALID descriptor 'a' of type 'fixed' in a.json: its factory made a service named 'fixed'; name it env.name, which is 'a'",
       "SERVICE_INVALID descriptor 'a' of type 'alone' in a.json: its factory made a service that does not depend on 'b', 'c'; give it env.options among its own options",
+      "SERVICE_INVALID descriptor 'a' of type 'prickly' in a.json: its factory made a service that throws when it is looked at: ouch",
     ])
     try {
       factories.build({ name: 'a', type: 'throws', config: {} })
@@ -132,6 +134,11 @@ describe('a factory', () => {
     expect(message(() => factories.check({ name: 'a', type: 'later', config: {} }))).toMatch(
       /^CONFIG_INVALID descriptor 'a' of type 'later': the schema of its config answers later; use one that answers at once/,
     )
+    const thenable = {
+      '~standard': { version: 1, vendor: 'x', validate: () => Object.fromEntries([['then', () => {}]]) as never },
+    } as const
+    factories.register('thenable', (_config, env) => defineService(env.name), { schema: thenable })
+    expect(message(() => factories.check({ name: 'a', type: 'thenable', config: {} }))).toMatch(/answers later/)
     const throwing = {
       '~standard': {
         version: 1,

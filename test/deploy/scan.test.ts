@@ -68,6 +68,26 @@ describe('a scan', () => {
     expect(h.hooks.at(-1)).toBe('a@1 start')
   })
 
+  it('R16 gives a replacement the pause that its descriptor asks for beside its bound', async () => {
+    const h = await host({ timeout: 5_000 })
+    await h.write('a.json', version('a', 1))
+    await h.scan()
+    await h.write('a.json', { ...version('a', 2), startDelay: 90_000 })
+    await h.scan()
+    expect([h.is('a'), h.hooks.at(-1)]).toEqual(['running 2', 'a@2 start'])
+  })
+
+  it('R51 refuses an option that it does not know, and a signal that is none', async () => {
+    const h = await host()
+    const scan = (options: unknown): Promise<unknown> => h.deployer.scan(options as object)
+    for (const [options, message] of [
+      [{ sginal: AbortSignal.abort() }, 'scan: sginal is no option; known are signal'],
+      [{ signal: 3 }, 'scan: signal is 3; pass an AbortSignal'],
+      [null, 'scan: options is null; pass an object with signal, or nothing'],
+    ] as const)
+      await expect(scan(options)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message })
+  })
+
   it('tries a broken replacement again after a backoff that grows, not in every scan, and at once when the file changes', async () => {
     const h = await host({ backoff: { initialBackoff: 1_000, multiplier: 3, maxBackoff: 5_000 } })
     await h.write('a.json', version('a', 1))
