@@ -38,7 +38,8 @@ import { asError, line, show } from './wording.js'
  * stop of its host, at any moment, waits for no scan.
  *
  * Registered in the orchestrator it deploys into, or started alone, it scans at once and then each `interval`; without
- * being started it does so only when `scan()` is called. What it has deployed stays when it stops.
+ * being started it does so only when `scan()` is called. What it has deployed stays when it stops; another deployer does
+ * not take it over.
  *
  * Runnable: `examples/14-deploy.ts`.
  */

@@ -74,7 +74,7 @@ function wish(name: string, { file, candidate, version }: Entry, situation: Situ
       return move('deploy', `${line(file)} describes it, and it is not there`)
     const error = new KeelsonError(
       'SERVICE_DUPLICATE',
-      `descriptor '${line(name)}' in ${line(file)}: the name is taken by a service that is not from this directory; choose another`,
+      `descriptor '${line(name)}' in ${line(file)}: the name is taken by a service that this deployer has not deployed; choose another, or unregister that`,
     )
     return move('refuse', error.message, { error })
   }

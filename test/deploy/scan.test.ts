@@ -149,7 +149,7 @@ describe('a scan', () => {
     expect(steps.find(({ name }) => name === 'b')?.error).toMatchObject({
       code: 'SERVICE_DUPLICATE',
       message:
-        "descriptor 'b' in b.json: the name is taken by a service that is not from this directory; choose another",
+        "descriptor 'b' in b.json: the name is taken by a service that this deployer has not deployed; choose another, or unregister that",
     })
     await h.remove('b.json')
     await h.scan()
