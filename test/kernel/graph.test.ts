@@ -60,6 +60,8 @@ describe('near names', () => {
     ['abcdef', ['bacdfe'], 'bacdfe'],
     ['abcdef', ['badcfe'], undefined],
     ['ab', ['ba'], undefined],
+    ['abc', ['bxc'], undefined],
+    ['abc', ['xac'], undefined],
     ['abc', ['bca'], undefined],
     ['abcdef', ['cabdef'], 'cabdef'],
     ['abcdefghi', ['bcadefghi'], 'bcadefghi'],

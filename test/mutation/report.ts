@@ -1,5 +1,6 @@
 /** What a mutation test found, as text: the score of each file, and what survived without a reason. */
 import { readFileSync } from 'node:fs'
+import type { Mutant } from './mutants.js'
 import type { Outcome } from './run.js'
 
 /** A mutant that changes nothing which anybody could see; `place`, `was` and `is` as the report prints them. */
@@ -11,20 +12,28 @@ interface Equivalent {
   readonly why: string
 }
 
+const equivalents: readonly Equivalent[] = JSON.parse(readFileSync(new URL('equivalent.json', import.meta.url), 'utf8'))
+const excused = new Set(equivalents.map((one) => keyOf(one)))
+
+/** By what a mutant is known, wherever it moves. */
+export function keyOf({ file, place, was, is }: Mutant | Equivalent): string {
+  return JSON.stringify([file, place, was, is])
+}
+
+/** Whether a mutant is listed as one that changes nothing. */
+export function isEquivalent(mutant: Mutant): boolean {
+  return excused.has(keyOf(mutant))
+}
+
 /** Prints it; returns whether nothing survived but what is equivalent. */
 export function report(outcomes: readonly Outcome[]): boolean {
-  const equivalents: readonly Equivalent[] = JSON.parse(
-    readFileSync(new URL('equivalent.json', import.meta.url), 'utf8'),
-  )
-  const keyOf = ({ file, place, was, is }: Outcome | Equivalent): string => JSON.stringify([file, place, was, is])
-  const excused = new Set(equivalents.map(keyOf))
-  const survivors = outcomes.filter((outcome) => outcome.by === undefined && !excused.has(keyOf(outcome)))
+  const survivors = outcomes.filter((outcome) => outcome.by === undefined && !isEquivalent(outcome))
   for (const { file, line, place, was, is } of survivors) console.log(`${file}:${line} ${place}\n  - ${was}\n  + ${is}`)
 
   const files = [...new Set(outcomes.map(({ file }) => file))]
   const row = (name: string, of: readonly Outcome[]): string => {
     const killed = of.filter(({ by }) => by !== undefined).length
-    const equivalent = of.filter((outcome) => outcome.by === undefined && excused.has(keyOf(outcome))).length
+    const equivalent = of.filter((outcome) => outcome.by === undefined && isEquivalent(outcome)).length
     const score = (100 * killed) / Math.max(1, of.length - equivalent)
     const cells = [of.length, killed, of.length - killed - equivalent, equivalent].map((n) => String(n).padStart(9))
     return `${name.padEnd(28)}${cells.join('')}${`${score.toFixed(1)} %`.padStart(10)}`

@@ -18,7 +18,7 @@ import { bundle, root, textOf } from './bundle.js'
 import { Hunter } from './hunter.js'
 import { type Mutant, type Mutated, mutate } from './mutants.js'
 import { LOADING, type Probed } from './orders.js'
-import { report } from './report.js'
+import { isEquivalent, keyOf, report } from './report.js'
 
 /** What the reconciler consists of, beside the kernel. */
 const RECONCILER = ['reconciler', 'rest', 'neighbours', 'permits', 'record', 'life', 'closing', 'ending']
@@ -32,6 +32,11 @@ const NOT: readonly string[] = [
 ]
 /** Milliseconds above which a trial is too dear to be tried on every mutant that reaches it. */
 const DEAR = 40
+/** What is listed as equivalent is tried so much less. */
+const SURE = 5
+/** Tests by the thousand, alike: asked after the others. */
+const MANY = /^test\/(tables|corpus|testing)/
+const MANY_LATER = 40
 /** So many trials are taken by their promise alone. */
 const FIRST = 20
 
@@ -72,7 +77,6 @@ for (const file of chosen) {
   outcomes.push(...made.mutants)
 }
 const before: readonly Outcome[] | undefined = values.from && JSON.parse(readFileSync(values.from, 'utf8'))
-const keyOf = ({ file, place, was, is }: Mutant): string => JSON.stringify([file, place, was, is])
 const settled = new Map(before?.filter(({ by }) => by !== undefined).map((outcome) => [keyOf(outcome), outcome]))
 
 const began = performance.now()
@@ -90,8 +94,9 @@ for (const [file, { text, from, mutants }] of texts) {
   for (let i = 0; i < mutants.length; i++) {
     const outcome = outcomes[from + i - 1] as Outcome
     const known = settled.get(keyOf(outcome))
+    const most = isEquivalent(outcome) ? patience / SURE : patience
     if (known === undefined)
-      Object.assign(outcome, await hunter.hunt(from + i, inOrder(reaching.get(from + i) ?? [], file), patience))
+      Object.assign(outcome, await hunter.hunt(from + i, inOrder(reaching.get(from + i) ?? [], file), most))
     else Object.assign(outcome, { by: known.by, error: known.error })
     outcome.met = reaching.get(from + i)?.length ?? 0
     if (outcome.by !== undefined) kills.set(outcome.by, (kills.get(outcome.by) ?? 0) + 1)
@@ -149,7 +154,7 @@ function inOrder(places: readonly number[], mutated: string): number[] {
   for (const [i, place] of best.entries()) {
     const file = fileOf(trials[place] as Probed)
     const turns = round.get(file) ?? 0
-    turn.set(place, file.startsWith(mirror) ? -2 : i < FIRST ? -1 : turns)
+    turn.set(place, file.startsWith(mirror) ? -2 : i < FIRST ? -1 : MANY.test(file) ? turns + MANY_LATER : turns)
     round.set(file, turns + (i < FIRST ? 0 : 1))
   }
   best.sort((a, b) => (turn.get(a) ?? 0) - (turn.get(b) ?? 0))
