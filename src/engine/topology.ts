@@ -283,9 +283,10 @@ export class Topology {
     if (cycle === undefined) return linked
     for (const edge of linked) this.#unlink(edge)
     record.deps = NO_EDGES
+    const order = this.#host.chained ? " (order 'registration' puts each after the one before it)" : ''
     throw new KeelsonError(
       'DEPENDENCY_CYCLE',
-      `service '${name}' - closes a cycle: ${cycle.map((r) => r.name).join(' → ')}; take one of these dependencies out, or make it a call at run time`,
+      `service '${name}' - closes a cycle: ${cycle.map((r) => r.name).join(' → ')}${order}; take one of these dependencies out, or make it a call at run time`,
     )
   }
 

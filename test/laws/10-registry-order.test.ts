@@ -68,6 +68,9 @@ describe('order: registration', () => {
 
   it('R10 a declared edge against the order closes a cycle', async () => {
     expect(await codeOf(() => stage(each({ a: { dependsOn: ['c'] } }), { order }))).toBe('DEPENDENCY_CYCLE')
+    expect(() => stage(each({ a: { dependsOn: ['c'] } }), { order })).toThrow(
+      "closes a cycle: c → b → a → c (order 'registration' puts each after the one before it)",
+    )
   })
 
   it('R48 what is registered later comes after the last one', async () => {
