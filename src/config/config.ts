@@ -55,8 +55,12 @@ interface Source {
 }
 
 /**
- * A hierarchical configuration, read through dot paths; `value` is the whole of it, typed by the schema. Each read is
+ * A hierarchical configuration, read through dot paths; `value` is the whole of it, typed by the schema. Paths read the
+ * tree as it was written, overrides laid over it: what a schema fills in or transforms is in `value` only. Each read is
  * from the snapshot that is current then; who needs several values of one version takes `current` and reads from that.
+ *
+ * Messages tell values, for they are what is wrong. Those whose key or variable is called as secrets are - `password`,
+ * `token`, `apiKey` - are not shown, nor is the password of an address.
  *
  * Runnable: `examples/13-configuration.ts`.
  */

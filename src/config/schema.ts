@@ -10,6 +10,7 @@ import {
   copy,
   type Draft,
   freeze,
+  isSecret,
   line,
   lookup,
   pathText,
@@ -102,10 +103,14 @@ function failure(
   const issues = found.map((issue): { says: string; issue: ConfigIssue } => {
     const keys = keysOfIssue(issue).map(String)
     const variable = origins.get(originKey(keys))?.variable
-    const value = keys.length > 0 ? ` is ${shown(lookup(tree, keys), [...keys, variable])}` : ''
-    const says = `${pathText(keys)}${value}${variable === undefined ? '' : ` (from ${line(variable, 100)})`} - ${line(issue.message)}`
-    const path = keys.join('.')
-    return { says, issue: { path, message: issue.message, ...(variable === undefined ? {} : { variable }) } }
+    const found = lookup(tree, keys)
+    const names = [...keys, variable]
+    const value = keys.length > 0 ? ` is ${shown(found, names)}` : ''
+    // Some libraries quote what they were given.
+    const isQuoted = typeof found === 'string' && found.length > 2 && isSecret(names)
+    const what = isQuoted ? issue.message.replaceAll(found, '…') : issue.message
+    const says = `${pathText(keys)}${value}${variable === undefined ? '' : ` (from ${line(variable, 100)})`} - ${line(what)}`
+    return { says, issue: { path: keys.join('.'), message: what, ...(variable === undefined ? {} : { variable }) } }
   })
   const listed = issues.slice(0, LISTED).map(({ says }) => says)
   if (issues.length > LISTED) listed.push(`and ${issues.length - LISTED} more`)

@@ -42,11 +42,14 @@ const SECRET_WORD = /(?:^|[_-])(?:pass|pw|pwd)$/i
 /** What an address may have before the host, as `postgres://user:password@host`. */
 const USERINFO = /(:\/\/[^\s/:@]*:)\S*@/g
 
-/** A value as it reads in a message that goes to a log: not if one of its names says that it is a secret. */
+/** Whether one of the names that a value goes by - a key of its path, its variable - says that it is a secret. */
+export const isSecret = (names: readonly (PropertyKey | undefined)[]): boolean =>
+  names.some((name) => SECRET.test(String(name)) || SECRET_WORD.test(String(name)))
+
+/** A value by these names as it reads in a message, which goes to logs: a secret does not. */
 export function shown(value: unknown, names: readonly (PropertyKey | undefined)[]): string {
-  if (typeof value !== 'string' && typeof value !== 'number') return show(value)
-  const isSecret = names.some((name) => SECRET.test(String(name)) || SECRET_WORD.test(String(name)))
-  if (isSecret && value !== '') return `a ${typeof value === 'string' ? 'text' : 'number'} that is not shown here`
+  if ((typeof value !== 'string' && typeof value !== 'number') || value === '') return show(value)
+  if (isSecret(names)) return `a ${typeof value === 'string' ? 'text' : 'number'} that is not shown here`
   return show(typeof value === 'string' ? value.slice(0, 4_096).replace(USERINFO, '$1…@') : value)
 }
 

@@ -36,6 +36,13 @@ describe('a secret is not shown', () => {
     expect(await refusal(() => Config.parse({}).string('password'))).toContain('password is missing')
   })
 
+  it('by a schema that quotes what it was given, neither in the message nor in the report', async () => {
+    const schema = z.object({ password: z.string().refine(() => false, { error: ({ input }) => `not "${input}"` }) })
+    const parse = (): unknown => Config.parse({}, { schema, envPrefix: 'APP', env: { APP_PASSWORD: word } })
+    expect(await refusal(parse)).toContain('not shown here (from APP_PASSWORD) - not "…"; correct it')
+    expect(parse).toThrowError(expect.objectContaining({ report: [expect.objectContaining({ message: 'not "…"' })] }))
+  })
+
   it('in an address, which is shown without it', async () => {
     const config = Config.parse({
       url: `postgres://me:${word}@host:5432/db`,
