@@ -22,7 +22,10 @@ export interface DeployerOptions extends Pick<ServiceOptions, 'dependsOn' | 'ess
   readonly name?: string
   /** Bound of one replacement beside its `startDelay`; then the old service is put back; `Infinity` is none. Default 60 000. */
   readonly timeout?: number
-  /** How long a step that failed is left alone: `initialBackoff` 10 000, `multiplier` 2, `maxBackoff` 300 000. */
+  /**
+   * How long a step that failed is left alone while neither its file nor what it needs changes: `initialBackoff` 10 000,
+   * `multiplier` 2, `maxBackoff` 300 000.
+   */
   readonly backoff?: DeployBackoff
   /** Time. Default: the host's. */
   readonly clock?: Clock

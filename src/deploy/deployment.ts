@@ -13,9 +13,10 @@ import {
 import { liveOptions } from './descriptor.js'
 import type { Env } from './env.js'
 import type { FactoryRegistry } from './factory-registry.js'
+import { waysFrom } from './graph.js'
 import { canonical } from './plain.js'
 import type { Candidate, Entry } from './shelf.js'
-import { isSame, type Known, type Move, type Pause, type Situation } from './situation.js'
+import { isSame, type Known, type Move, needsOf, type Pause, type Situation } from './situation.js'
 import type { DeployResult, DeployStep } from './story.js'
 import { asError, line } from './wording.js'
 
@@ -189,7 +190,27 @@ export class Deployment {
     const { name = '' } = step
     this.#busy.delete(name)
     this.#paused.delete(name)
+    if (move.action === 'deploy' || move.action === 'replace') this.#lift(name)
     return { ...step, outcome: 'done', ...more }
+  }
+
+  /** What failed while one that it needs was another, or not there, may work now: it is due. */
+  #lift(changed: string): void {
+    if (this.#paused.size === 0) return
+    const { orchestrator, clock } = this.#options
+    const neededBy = new Map<string, string[]>()
+    const add = (name: string, needs: Iterable<{ readonly name: string }>): void => {
+      for (const need of needs) {
+        const known = neededBy.get(need.name)
+        if (known === undefined) neededBy.set(need.name, [name])
+        else known.push(name)
+      }
+    }
+    for (const { name, dependencies } of orchestrator.registry) add(name, dependencies ?? [])
+    for (const [name, { candidate }] of this.#paused) add(name, needsOf(candidate))
+    const touched = waysFrom(changed, neededBy)
+    for (const [name, pause] of this.#paused)
+      if (touched.has(name)) this.#paused.set(name, { ...pause, dueAt: clock.now() })
   }
 
   #unsettled(move: Move, error: KeelsonError): DeployResult {

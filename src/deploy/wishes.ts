@@ -111,6 +111,6 @@ function held(move: Move, { busy, paused, tried, now }: Situation): Move {
   if (!isSame(pause.candidate, candidate) || pause.dueAt <= now) return move
   const seconds = Math.ceil((pause.dueAt - now) / 1_000)
   return wait(
-    `attempt ${pause.attempt} failed: ${pause.error.message}; tried again in ${seconds} s, or when ${line(move.file ?? '')} changes`,
+    `attempt ${pause.attempt} failed: ${pause.error.message}; tried again in ${seconds} s, or when ${line(move.file ?? '')} or what it needs changes`,
   )
 }

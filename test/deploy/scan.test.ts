@@ -105,7 +105,7 @@ describe('a scan', () => {
     expect(tries).toEqual([0, 1_000, 4_000, 9_000, 14_000, 19_000])
     const { because } = (await h.deployer.plan()).steps[0] ?? {}
     expect(because).toBe(
-      "attempt 6 failed: replace 'a' - failed: service 'a' - onStart failed: a@2 does not start; tried again in 4 s, or when a.json changes",
+      "attempt 6 failed: replace 'a' - failed: service 'a' - onStart failed: a@2 does not start; tried again in 4 s, or when a.json or what it needs changes",
     )
     await h.write('a.json', version('a', 3))
     await h.scan()

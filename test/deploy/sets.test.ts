@@ -185,6 +185,25 @@ describe('a set of descriptors', () => {
     expect([h.is('a'), h.is('b'), h.hooks.at(-1)]).toEqual(['running 1', 'running 2', 'b@2 start'])
   })
 
+  it.each([
+    ['is not built', { factory: 'throws' }, 'DEPENDENCY_MISSING'],
+    ['does not start', { start: 'fails' }, 'START_INCOMPLETE'],
+  ])('R49 one that failed because what it needs %s is tried again when that is mended', async (_what, broken, code) => {
+    const h = await host({ timeout: 5_000 })
+    await h.write('a.json', plain('a', [], { version: 1 }))
+    await h.scan()
+    await h.write('a.json', plain('a', ['mid'], { version: 2 }))
+    await h.write('mid.json', plain('mid', ['base']))
+    await h.write('base.json', plain('base', [], broken))
+    await h.scan()
+    expect(h.events.find(({ name, outcome }) => name === 'a' && outcome === 'failed')?.error?.code).toBe(code)
+    await h.write('base.json', plain('base', [], { version: 2 }))
+    await h.scan()
+    await h.scan()
+    expect([h.is('base').split(' ')[0], h.hooks.at(-1)]).toEqual(['running', 'a@2 start'])
+    expect(h.deployer.getServiceData().failing).toBe(0)
+  })
+
   it('R10 a dependency that a factory adds of its own is checked by the orchestrator', async () => {
     const h = await host()
     h.factories.register('looped', (_config, env) =>
