@@ -26,7 +26,7 @@ const PEERS: Readonly<Record<string, () => Promise<Parse>>> = {
         Array.from(parser.next(lexeme))
         if (parser.stack.length > maxDepth) throw new RangeError('it is nested too deep')
       }
-      return parse(text, { logLevel: 'error' }) ?? {}
+      return parse(text, { logLevel: 'error', merge: true }) ?? {} // `<<: *defaults` means what people write it for
     }
   },
   'smol-toml': async () => {
@@ -52,7 +52,8 @@ const FORMATS: Readonly<Record<string, Format>> = {
  * Turns the text of a file into plain data, frozen all through, as the extension of `path` says: `.json`, or `.yaml`,
  * `.yml` and `.toml` if the optional peer is installed. Reads no file. `subject` begins the message of an error.
  *
- * *Guarantees:* at most 100 levels and a million values, no key `__proto__`; dates come as ISO text.
+ * *Guarantees:* at most 100 levels and a million values, no key `__proto__`; dates come as ISO text; YAML is 1.2, with
+ * the merge key `<<` of 1.1.
  * @throws `CONFIG_INVALID` for a text that is empty, malformed, not an object at the top or beyond these bounds, for an
  * extension that is not known, and for a peer that is not installed.
  */

@@ -50,6 +50,18 @@ describe('formats', () => {
     expect(JSON.stringify(await parseTree(text, name)).replace(/[^[{]/g, '')).toHaveLength(100)
   })
 
+  it('the merge key of YAML merges', async () => {
+    const yaml = 'all: &all { retries: 3, timeout: 5s }\nlink:\n  <<: *all\n  timeout: 1s\n"<<": text\n'
+    expect((await Config.load(file('a.yaml', yaml))).toJSON()).toEqual({
+      all: { retries: 3, timeout: '5s' },
+      link: { retries: 3, timeout: '1s' },
+      '<<': 'text',
+    })
+    const path = file('b.yaml', 'a: &a { x: 1 }\nb:\n  <<: { "__proto__": { polluted: 1 } }\n')
+    expect(await refusal(() => Config.load(path))).toContain("has the key '__proto__'")
+    expect(await refusal(() => Config.load(file('c.yaml', 'a:\n  <<: 5\n')))).toContain('it is no YAML: ')
+  })
+
   it('comments alone are an empty configuration', async () => {
     expect(await parseTree('# nothing yet\n', 'a.yaml')).toEqual({})
     expect(await parseTree('# nothing yet\n', 'a.toml')).toEqual({})
