@@ -91,7 +91,8 @@ function drafted(subject: string, text: string, name: string, parse: Parse): Dra
   } catch (error) {
     if (isKeelsonError(error)) throw error
     const why = name === 'JSON' ? jsonReason(error, whole) : reason(error)
-    throw refused(subject, `it is no ${name}: ${why}; correct it`, { cause: error })
+    // The parser's own error quotes the text, and is logged with ours.
+    throw refused(subject, `it is no ${name}: ${why}; correct it`, { cause: new SyntaxError(why) })
   }
 }
 

@@ -1,6 +1,7 @@
 /** Messages go to logs: what they show of a value that may be a secret, and of a text that is no JSON. */
+import { inspect } from 'node:util'
 import fc from 'fast-check'
-import { Config } from 'keelson/config'
+import { Config, parseTree } from 'keelson/config'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { jsonFault } from '../../src/config/json-fault.js'
@@ -58,6 +59,11 @@ describe('a secret is not shown', () => {
     expect(await refusal(() => Config.parse(`{\n  "host": "a",\n  "password": ${word},\n  "port": 1\n}`))).toBe(
       "config: it is no JSON: Unexpected token 'h' (line 3, column 15); correct it",
     )
+    for (const name of ['a.json', 'a.yaml', 'a.toml']) {
+      const thrown: unknown = await parseTree(`password: "${word}`, name).catch((error: unknown) => error)
+      expect(inspect(thrown)).toContain(`config ${name}: it is no `)
+      expect(inspect(thrown)).not.toContain(word)
+    }
     expect(await refusal(() => Config.parse('{\n"a": }'))).toBe(
       "config: it is no JSON: Unexpected token '}' (line 2, column 6); correct it",
     )
