@@ -88,7 +88,7 @@ export class Deployer extends BaseService {
    */
   async plan(): Promise<DeployPlan> {
     const moves = await this.#alone(async () =>
-      decide(this.#deployment.situation(await this.#shelf.read(), new Set<string>())),
+      decide(this.#deployment.situation(await this.#shelf.look(), new Set<string>())),
     )
     return Object.freeze({ directory: this.directory, steps: Object.freeze(moves.map(stepOf)) })
   }

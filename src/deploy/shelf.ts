@@ -47,8 +47,14 @@ export class Shelf {
     return this.#entries
   }
 
-  /** What the directory says now, by file name, sorted. Rejects, with nothing changed, when it cannot be read. */
+  /** Looks, and remembers what it has seen. */
   async read(): Promise<ReadonlyMap<string, Entry>> {
+    this.#entries = await this.look()
+    return this.#entries
+  }
+
+  /** What the directory says now, by file name, sorted. Rejects when it cannot be read. */
+  async look(): Promise<ReadonlyMap<string, Entry>> {
     const before = this.#entries
     const known = new Map([...before].map(([file, { raw }]) => [file, raw]))
     const contents = await readDirectory(this.#directory, known)
@@ -62,8 +68,7 @@ export class Shelf {
         return this.#understood(file, content, raw, last, gone)
       }),
     )
-    this.#entries = new Map(entries.map((entry) => [entry.file, entry]))
-    return this.#entries
+    return new Map(entries.map((entry) => [entry.file, entry]))
   }
 
   async #understood(

@@ -138,6 +138,15 @@ describe('a file', () => {
     expect([h.is('a'), h.is('b')]).toEqual(['running 2', '-'])
   })
 
+  it('that is away for a moment in which somebody asks for a plan is still the same file', async () => {
+    const h = await deployed('a')
+    await h.rename('a.json', 'a.json.away')
+    expect(lines((await h.deployer.plan()).steps)).toEqual(['undeploy a'])
+    await h.write('z.json', '{"name":"a","type":"plain","config":1}')
+    await h.scan()
+    expect([h.hooks, h.is('a')]).toEqual([[], 'running 1'])
+  })
+
   it('that says another name undeploys the one and deploys the other', async () => {
     const h = await deployed('a')
     await h.write('a.json', text('b', 1))
