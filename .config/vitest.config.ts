@@ -14,6 +14,7 @@ const config: ViteUserConfig = defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
+    setupFiles: ['test/support/fixed-chance.ts'],
     // Nothing is asserted by the clock; this only ends a test that hangs, also on a busy machine.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -105,7 +105,9 @@ function reason(error: unknown): string {
 
 /** What the parser of the host says, without what it quotes - that may be a secret -, and where. */
 function jsonReason(error: unknown, text: string): string {
-  const says = reason(error).replace(/,? (?:\.{3})?".*is not valid JSON$/, '')
+  const says = reason(error)
+    .replace(/ \(line \d+ column \d+\)$/, '') // newer hosts say that themselves, most do not
+    .replace(/,? (?:\.{3})?".*is not valid JSON$/, '')
   const at = /at position (\d+)$/.exec(says)?.[1]
   const before = text.slice(0, at === undefined ? jsonFault(text) : Number(at)).split('\n')
   return `${says} (line ${before.length}, column ${(before.at(-1) ?? '').length + 1})`

@@ -232,7 +232,7 @@ async function withoutPeers(path: string): Promise<string> {
     register(${JSON.stringify(`data:text/javascript,${encodeURIComponent(hook)}`)})
     const { Config } = await import('keelson/config')
     await Config.load(${JSON.stringify(path)}).then(({ value }) => console.log(JSON.stringify(value)), (error) => console.log(error.code, error.message))`
-  const { stdout, stderr } = await run('--input-type=module', '-e', program)
+  const { stdout, stderr } = await run('--no-deprecation', '--input-type=module', '-e', program)
   return stderr || stdout.trim()
 }
 
