@@ -1,4 +1,4 @@
-// node --import tsx examples/host/main.ts
+// node --import tsx examples/gateway-host/main.ts
 //
 // A small gateway that is deployed from a directory while it runs: files are edited, broken, renamed, disabled and
 // removed, configuration and environment change. Plays itself and checks itself; exit code 0 if all came as promised.
