@@ -64,6 +64,7 @@ export async function campaign(options: SimOptions, tell: (totals: Totals) => vo
     const current = new Float64Array(new SharedArrayBuffer(8 * workers))
     await Promise.all(Array.from({ length: workers }, (_, slot) => work(outfile, { current, slot }, deal, take)))
   } finally {
+    await Promise.all([...alive].map((worker) => worker.terminate())) // one that died ends them all
     rmSync(folder, { recursive: true, force: true })
   }
   totals.failures.sort((a, b) => a.seed - b.seed)
@@ -84,6 +85,8 @@ function add(totals: Totals, { seeds, transitions, digest, coverage, spent }: Bl
   for (const [i, each] of spent.entries()) totals.spent[i]! += each
 }
 
+const alive = new Set<Worker>()
+
 /** One worker: gets block after block, until there is none. */
 function work(
   file: string,
@@ -93,6 +96,8 @@ function work(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(file, { workerData })
+    alive.add(worker)
+    worker.on('exit', () => alive.delete(worker))
     const seed = (): string => `seed ${workerData.current[workerData.slot]}`
     let watch: NodeJS.Timeout | undefined
     let block: Block | undefined
