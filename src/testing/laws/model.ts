@@ -151,14 +151,17 @@ export class Desires {
   /** A start of the same turn may have found the old one or the new one: what it claims is open, too. */
   #replaces(id: number): void {
     this.#blur(id)
-    for (const [other, call] of this.#chronicle.operations) {
-      const claimed = this.#about.get(other)
-      if (claimed === undefined || call.beganAt !== this.#chronicle.now) continue
-      for (const name of this.#chronicle.services.keys()) {
-        if (claimed.has(name)) continue
-        claimed.add(name)
-        this.#want(name).claims.set(other, false)
-      }
+    for (const [other, call] of this.#chronicle.operations)
+      if (call.beganAt === this.#chronicle.now) this.#mayClaimAny(other)
+  }
+
+  #mayClaimAny(id: number): void {
+    const claimed = this.#about.get(id)
+    if (claimed === undefined) return
+    for (const name of this.#chronicle.services.keys()) {
+      if (claimed.has(name)) continue
+      claimed.add(name)
+      this.#want(name).claims.set(id, false)
     }
   }
 
@@ -193,6 +196,8 @@ export class Desires {
       want.claims.set(id, sure)
     }
     this.#about.set(id, new Set(claimed.keys()))
+    for (const { seen, beganAt } of this.#chronicle.operations.values())
+      if (seen.call === 'replace' && beganAt === this.#chronicle.now) this.#mayClaimAny(id)
   }
 
   #roots(target: string | undefined): string[] {
