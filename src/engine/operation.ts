@@ -49,6 +49,8 @@ export abstract class Operation implements Driver, Timed {
   /** Parts that have not come to rest; the deadline for them, and whether its last tenth has begun. */
   protected left = 0
   #stopBy: number = Infinity
+  /** What it brings to rest. */
+  #brought: readonly Part[] = []
   #hurried = false
   #beganAt = 0
   #outcome: OperationOutcome = 'done'
@@ -123,6 +125,7 @@ export abstract class Operation implements Driver, Timed {
       this.left++
       record.stops = append(record.stops, part)
     }
+    this.#brought = parts
     this.#stopBy = this.now + timeout
     this.host.touch(this)
     if (this.left > 0) this.host.reconciler.deadlines.arm(this, this.#stopBy - Math.min(1_000, timeout / 10))
@@ -142,7 +145,7 @@ export abstract class Operation implements Driver, Timed {
     if (!this.#hurried && this.left > 0) {
       this.#hurried = true
       const half = this.now + (this.#stopBy - this.now) / 2
-      for (const { record, done } of this.parts) {
+      for (const { record, done } of this.#brought) {
         // What somebody else wants up is none of those that it brings to rest.
         if (done || !record.isLive || (record.state !== 'stopping' && record.desired && !record.ending)) continue
         reconciler.life.hurry(record, half, this.#stopBy)

@@ -335,3 +335,16 @@ it('R29 a rollback takes back what was stopped by hand before it, also if a regi
   await clock.advance(50)
   expect([s1.state, app.getServiceStatus('s2').state]).toEqual(['stopped', 'waiting'])
 })
+
+it('R29 R31 the last tenth of a rollback hurries no stop of what it does not bring to rest', async () => {
+  const s2 = service('s2', { stop: { takes: 80, ignoresAbort: true } })
+  const bad = service('bad', { start: { takes: 30, fails: true } })
+  const s1 = service('s1', { stop: { takes: 50, ignoresAbort: true } })
+  const { app, clock } = world({ services: [s2, bad, s1], shutdownTimeout: 100, tidy: false })
+  settled(app.startService('s2'))
+  settled(app.start())
+  await clock.advance(40)
+  const stop = settled(app.stopService('s2', { timeout: 1_000 }))
+  await clock.advance(100)
+  expect([stop.status, stop.error]).toEqual(['fulfilled', undefined])
+})
