@@ -27,6 +27,8 @@ export interface ServiceHost {
   stopService(name: string, options?: CallOptions): Promise<unknown>
   /** Called by the service's `restart`. */
   restartService(name: string, options?: CallOptions): Promise<unknown>
+  /** What the service tells of itself; read anew whenever it is asked. */
+  readonly told: Pick<Service, 'state' | 'health' | 'lastError'> & { readonly epoch: number }
 }
 
 /** The inside of a service, for its host: what it declares, its hooks, and how it is told what became of it. */
@@ -51,7 +53,7 @@ export interface HostedService {
   check(context: CheckContext): unknown
   /** What `getServiceData` gives. */
   data(): unknown
-  /** Makes it tell this of itself - `state`, `health`, `lastError`, `epoch` - and tells those who listen to it (R38, R39). */
+  /** Tells those who listen to its state (R38, R39). */
   tell(change: StateChange): void
   /** Tells those who listen to its status. */
   say(update: StatusUpdate): void
@@ -84,6 +86,7 @@ export function hostService(service: Service, host: ServiceHost): HostedService 
     solo: false,
     closed: false,
   }
+  core.told = host.told
   return {
     name,
     options: core.options,
@@ -102,10 +105,8 @@ export function hostService(service: Service, host: ServiceHost): HostedService 
 }
 
 function tell(core: ServiceCore, service: Service & Partial<StateUpdater>, change: StateChange): void {
-  const { newState: state, health, error: lastError, epoch } = change
-  core.told = { state, health, lastError, epoch }
   core.changes?.emit(change, UNHEARD)
   try {
-    service.updateState?.(state, health, lastError)
+    service.updateState?.(change.newState, change.health, change.error)
   } catch {} // its own trouble (R39)
 }
