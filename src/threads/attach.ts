@@ -336,19 +336,24 @@ export class AttachedRegistry implements AsyncDisposable {
 
   /** What the owner's thread asks of the services that live here. */
   #answers(): Answers {
-    const lodger = (key: unknown): Lodger => this.#lodgers.get(key as number) as Lodger
+    const known = (key: unknown): Lodger | undefined => this.#lodgers.get(key as number)
+    const lodger = (key: unknown): Lodger => {
+      const found = known(key)
+      if (found !== undefined) return found
+      throw new KeelsonError('CLOSED', 'a service of another thread - lives there no more; register it again')
+    }
     return {
       start: ([key, epoch]) => lodger(key).start(epoch as number),
       run: ([key, epoch]) => lodger(key).run(epoch as number),
       stop: ([key, epoch, reason]) => lodger(key).stop(epoch as number, reason as StopReason),
       check: ([key, epoch], { signal }) => lodger(key).check(epoch as number, signal as AbortSignal),
       dispose: ([key, id]) => lodger(key).dispose(id as number),
-      abort: ([key, epoch, reason]) => lodger(key)?.abort(epoch as number, reason),
-      hurry: ([key, epoch]) => lodger(key)?.hurry(epoch as number),
-      over: ([key, epoch]) => lodger(key)?.over(epoch as number),
-      told: ([key, change]) => lodger(key)?.told(change as StateChange),
+      abort: ([key, epoch, reason]) => known(key)?.abort(epoch as number, reason),
+      hurry: ([key, epoch]) => known(key)?.hurry(epoch as number),
+      over: ([key, epoch]) => known(key)?.over(epoch as number),
+      told: ([key, change]) => known(key)?.told(change as StateChange),
       gone: ([key]) => {
-        const left = this.#lodgers.get(key as number)
+        const left = known(key)
         if (left === undefined) return
         this.#moveOut(left)
         left.release()

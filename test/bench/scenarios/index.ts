@@ -12,6 +12,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ scenario: Scenario }>>> =
   storm: () => import('./storm.js'),
   heartbeat: () => import('./heartbeat.js'),
   checks: () => import('./checks.js'),
+  threads: () => import('./threads.js'),
   weight: () => import('./weight.js'),
   growth: () => import('./growth.js'),
 }
