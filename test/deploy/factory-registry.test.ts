@@ -3,6 +3,7 @@
 import { defineService, type Service } from 'keelson'
 import { Config } from 'keelson/config'
 import { type Descriptor, type FactoryEnv, FactoryRegistry } from 'keelson/deploy'
+import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 
@@ -75,6 +76,23 @@ describe('a factory', () => {
     factories.build(descriptor, { config })
     expect(given?.config).toBe(config)
     expect(given?.logger).toBeDefined()
+  })
+
+  it('is given any logger as one that is called with the message first, and that disturbs nobody', () => {
+    const lines: string[] = []
+    const factories = new FactoryRegistry()
+    factories.register('any', (_config, env) => {
+      env.logger.info('built', { port: 1 })
+      return defineService(env.name, env.options)
+    })
+    const stream = { write: (line: string) => void lines.push(line) }
+    factories.build({ name: 'a', type: 'any', config: {} }, { logger: pino({ base: null }, stream) })
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ msg: 'built', port: 1 }])
+    const full = (): never => {
+      throw new Error('disk full')
+    }
+    const logger = { debug: full, info: full, warn: full, error: full }
+    expect(factories.build({ name: 'a', type: 'any', config: {} }, { logger }).name).toBe('a')
   })
 
   it('of an unknown type, or with a config that its schema refuses, is told with file, descriptor, type and path', () => {
