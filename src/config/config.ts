@@ -12,7 +12,7 @@ import { atOnce, inTime } from './schema.js'
 import { type Shape, shapeOf } from './shape.js'
 import { type ConfigChange, type ConfigSnapshot, changeOf, isAlike, type Recipe, retold, snapshot } from './snapshot.js'
 import type { InferOutput, StandardSchema } from './standard-schema.js'
-import { type ConfigTree, copy, type Draft, freeze, line, refused, show } from './tree.js'
+import { type ConfigTree, copy, type Draft, freeze, line, refused, saidBy, show } from './tree.js'
 
 /** Options of {@link Config.load} and {@link Config.parse}. */
 export interface ConfigOptions {
@@ -196,7 +196,7 @@ export class Config<Value = unknown> extends ConfigReader {
 
   #tell(one: Listener<Value>, change: ConfigChange<Value>): void {
     const failed = (error: unknown): void =>
-      this.#logger?.error(`${this.name}: a listener of onChange threw`, { error })
+      this.#logger?.error(`${this.name}: a listener of onChange threw: ${saidBy(error)}`, { error })
     try {
       const answer = one.call(change)
       if (answer instanceof Promise) answer.catch(failed)

@@ -59,6 +59,15 @@ export function line(text: string, longest = 300): string {
   return text.length > longest ? `${flat.slice(0, longest)}…` : flat
 }
 
+/** What was thrown, as it reads in a message. */
+export function saidBy(thrown: unknown): string {
+  try {
+    return line(String((Object(thrown) as { message?: unknown }).message ?? thrown))
+  } catch {
+    return 'a value that cannot be read'
+  }
+}
+
 /** A path as it reads in a message and in a list of changes. */
 export function pathText(keys: readonly PropertyKey[]): string {
   if (keys.length === 0) return 'the whole'

@@ -29,7 +29,7 @@ import { decide } from './plan.js'
 import { Shelf } from './shelf.js'
 import { isChange, type Move } from './situation.js'
 import type { DeployEvent, DeployEventMap, DeployPlan, DeployReport, DeployResult, DeployStep } from './story.js'
-import { asError, line, show } from './wording.js'
+import { asError, line, show, textOf } from './wording.js'
 
 /**
  * Keeps what is deployed in an orchestrator equal to a directory of descriptors.
@@ -271,7 +271,8 @@ export class Deployer extends BaseService {
   #emit<Type extends keyof DeployEventMap>(type: Type, event: DeployEventMap[Type]): void {
     for (const listening of [...this.#listeners]) {
       if (listening.type !== type || !this.#listeners.has(listening)) continue
-      const failed = (error: unknown): void => this.#log('error', `a listener of '${type}' threw`, { error })
+      const failed = (error: unknown): void =>
+        this.#log('error', `a listener of '${type}' threw: ${textOf(error)}`, { error })
       try {
         const answer: unknown = (listening.listener as (event: DeployEventMap[Type]) => unknown)(event)
         if (answer instanceof Promise) answer.catch(failed)

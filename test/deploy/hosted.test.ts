@@ -293,9 +293,9 @@ it('R39 a listener that throws or rejects disturbs nobody, and is written to the
   await turn()
   expect(h.events).toHaveLength(2)
   expect(written.map((each) => each.slice(0, 60)).sort()).toEqual([
-    "error deployer: a listener of 'deploy' threw",
-    "error deployer: a listener of 'deploy' threw",
-    "error deployer: a listener of 'scan' threw",
+    "error deployer: a listener of 'deploy' threw: no",
+    "error deployer: a listener of 'deploy' threw: no",
+    "error deployer: a listener of 'scan' threw: no",
     "info deployer: deploy 'a' done: a.json describes it, and it ",
     'warn deployer: refused: descriptor b.json: it is no JSON: Ex',
   ])
