@@ -12,7 +12,7 @@ export interface DeployerOptions extends Pick<ServiceOptions, 'dependsOn' | 'ess
   readonly orchestrator: DeployTarget
   /** How they are built. */
   readonly factories: FactoryRegistry
-  /** Where the descriptors are: its `*.json`, `*.yaml` and `*.yml` files that do not begin with a dot. */
+  /** Where the descriptors are: its `*.json`, `*.yaml` and `*.yml` files that do not begin with a dot, no folders. */
   readonly directory: string
   /** Time between two scans while the deployer is up. Default 5 000. */
   readonly interval?: number

@@ -39,6 +39,12 @@ import { asError, line, show, textOf } from './wording.js'
  * does not come up, the old one runs again (R49). Readings and decisions never overlap, nor do steps of one name. A
  * stop of its host, at any moment, waits for no scan.
  *
+ * *What it cannot know:* a text is taken as it is when two looks in a row have found it so. One that was cut off and says
+ * something whole all the same, as YAML may, is deployed like any other; who writes beside the file and then renames does
+ * not run that risk. In an orchestrator with `order: 'registration'` the files of one scan are registered with what they
+ * need before them, but what comes in a later scan comes after all that is there: needed by one of those it closes a
+ * cycle, and is refused (`DEPENDENCY_CYCLE`) until that has gone or needs it no longer.
+ *
  * Registered in the orchestrator it deploys into, or started alone, it scans at once and then each `interval`; without
  * being started it does so only when `scan()` is called. What it has deployed stays when it stops; another deployer does
  * not take it over.
