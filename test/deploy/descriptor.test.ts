@@ -66,6 +66,16 @@ it.each<[string, object | string, string | RegExp]>([
     /name is 1 - .*; dependsOn\[0\] is '' - .*; dependsOn\[1\] is 3 - the name of a service, or an object with a name; dependsOn\[2\].*; restart\.policy is 'maybe' - .*"never"\|"on-failure"\|"always"; startDelay is -1 - /,
   ],
   [
+    'a wrong word further inside, where a name would do as well',
+    { name: 'a', type: 'plain', dependsOn: ['b', { name: 'c', condition: 'ready' }] },
+    /^descriptor x\.json: dependsOn\[1\]\.condition is 'ready' - .*"started"\|"healthy"\|"completed"$/,
+  ],
+  [
+    'a missing name and an unknown one',
+    { name: 'a', type: 'plain', dependsOn: [{ nmae: 'b' }] },
+    /^descriptor x\.json: dependsOn\[0\]\.name is missing - .*; dependsOn\[0\]\.nmae is no field; correct its name, or take it out$/,
+  ],
+  [
     'an option without effect',
     { name: 'a', type: 'plain', restart: { policy: 'never', maxRetries: 3 } },
     "descriptor x.json: service 'a': restart.maxRetries has no effect beside restart.policy 'never'; leave one of them out",
