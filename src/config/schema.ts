@@ -10,7 +10,6 @@ import {
   copy,
   type Draft,
   freeze,
-  isSecret,
   line,
   lookup,
   pathText,
@@ -19,6 +18,7 @@ import {
   sealed,
   show,
   shown,
+  unquoted,
 } from './tree.js'
 
 /** One thing that a schema found wrong; a `CONFIG_INVALID` of a schema has the list of them as its `report`. */
@@ -103,13 +103,10 @@ function failure(
     const keys = keysOfIssue(issue).map(String)
     const variable = origins.get(originKey(keys))?.variable
     const found = lookup(tree, keys)
-    const names = [...keys, variable]
-    const value = keys.length > 0 ? ` is ${shown(found, names)}` : ''
-    // Some libraries quote what they were given.
-    const isQuoted = typeof found === 'string' && found.length > 2 && isSecret(names)
-    const said = String(issue.message)
-    const what = isQuoted ? said.replaceAll(found, '…') : said
-    const says = `${pathText(keys)}${value}${variable === undefined ? '' : ` (from ${line(variable, 100)})`} - ${line(what)}`
+    const value = shown(found, [...keys, variable])
+    const what = unquoted(String(issue.message), found, value)
+    const is = keys.length > 0 ? ` is ${value}` : ''
+    const says = `${pathText(keys)}${is}${variable === undefined ? '' : ` (from ${line(variable, 100)})`} - ${line(what)}`
     return { says, issue: { path: keys.join('.'), message: what, ...(variable === undefined ? {} : { variable }) } }
   })
   const listed = issues.slice(0, LISTED).map(({ says }) => says)

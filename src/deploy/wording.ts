@@ -1,5 +1,6 @@
 // How this room says things: paths, values, issues of a schema and things thrown, each as part of one line.
 
+import { shown } from '../config/index.js'
 import { isKeelsonError, KeelsonError } from '../index.js'
 
 /** A path into data as people write it: `dependsOn[0].name`. */
@@ -40,7 +41,12 @@ export function lineOf({ message, path = [] }: Issue, data: unknown, root: reado
     found =
       typeof found === 'object' && found !== null && Object.hasOwn(found, key) ? Reflect.get(found, key) : undefined
   }
-  return `${at([...root, ...path])} is ${show(found)} - ${message}`
+  const keys = [...root, ...path].map((part) => (typeof part === 'object' ? part.key : part))
+  const says = shown(found, keys)
+  // Some libraries quote what they were given, also what is not shown of it.
+  const isQuoted = typeof found === 'string' && found.length > 2 && !says.includes(found)
+  const words = String(message)
+  return `${at(keys)} is ${says} - ${line(isQuoted ? words.replaceAll(found, '…') : words)}`
 }
 
 /** One line about anything that can be thrown. */

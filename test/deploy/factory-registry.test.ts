@@ -112,6 +112,19 @@ describe('a factory', () => {
     expect(message(() => factories.check({ name: 'edge', type: 'link', config: 3 }))).toMatch(/: config is 3 - /)
   })
 
+  it('has a config whose secrets no message tells', () => {
+    const quoted = z.string().refine(() => false, { error: ({ input }) => `not "${input}"` })
+    const factories = new FactoryRegistry()
+    factories.register('db', (_config, env) => defineService(env.name), {
+      schema: z.object({ password: quoted, url: quoted, name: quoted }),
+    })
+    const config = { password: 'hunter2', url: 'pg://me:hunter2@host', name: 'shop' }
+    expect(message(() => factories.check({ name: 'a', type: 'db', config }))).toBe(
+      "CONFIG_INVALID descriptor 'a' of type 'db': config.password is a text that is not shown here - not \"…\"; " +
+        'config.url is \'pg://me:…@host\' - not "…"; config.name is \'shop\' - not "shop"',
+    )
+  })
+
   it('that throws, gives a promise, no service, another name or loses a dependency is told what to do', () => {
     const factories = new FactoryRegistry()
     const boom = new Error('boom')
