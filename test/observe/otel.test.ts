@@ -92,7 +92,7 @@ describe('otelObserver', () => {
         .getMetrics()
         .at(-1)
         ?.scopeMetrics[0]?.metrics.find(({ descriptor: { name } }) => name === of)
-      return (metric?.dataPoints[0]?.value as { buckets: { boundaries: number[] } }).buckets.boundaries
+      return (metric?.dataPoints[0]?.value as { buckets: { boundaries: number[] } } | undefined)?.buckets.boundaries
     }
     expect(bounds('short')).toEqual([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300])
     expect(bounds('bytes')).toContain(10_000)
