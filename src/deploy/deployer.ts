@@ -2,6 +2,7 @@
 // Never two readings and decisions at once; what they began goes on beside them. Its hooks wait for nothing that could
 // wait for them: a host that stops in the middle of a scan finds it gone at once.
 
+import { resolve } from 'node:path'
 import {
   asLogger,
   BaseService,
@@ -52,7 +53,7 @@ import { asError, line, show, textOf } from './wording.js'
  * Runnable: `examples/14-deploy.ts`.
  */
 export class Deployer extends BaseService {
-  /** Where the descriptors are. */
+  /** Where the descriptors are, as an absolute path. */
   readonly directory: string
   readonly #shelf: Shelf
   readonly #deployment: Deployment
@@ -82,12 +83,12 @@ export class Deployer extends BaseService {
     const own = Object.entries({ dependsOn, essential }).filter(([, value]) => value !== undefined)
     super(name, { type: 'deployer', ...Object.fromEntries(own) })
     const { orchestrator, factories, directory, interval = INTERVAL, timeout = TIMEOUT, clock = systemClock } = options
-    this.directory = directory
+    this.directory = resolve(directory)
     this.#orchestrator = orchestrator
     this.#interval = interval
     this.#clock = clock
     this.#logger = options.env?.logger
-    this.#shelf = new Shelf(directory, factories)
+    this.#shelf = new Shelf(this.directory, factories)
     const backoff = { ...BACKOFF, ...options.backoff }
     this.#deployment = new Deployment({ orchestrator, factories, env: envOf(options.env), clock, timeout, backoff })
   }

@@ -1,6 +1,7 @@
 /** A deployer as a service of the orchestrator it deploys into: whatever happens to its host, nobody waits for ever. */
+import { join } from 'node:path'
 import { defineService, Orchestrator } from 'keelson'
-import { type DeployEventMap, Deployer } from 'keelson/deploy'
+import { type DeployEventMap, Deployer, FactoryRegistry } from 'keelson/deploy'
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { settled } from '../support/promises.js'
@@ -333,6 +334,12 @@ describe('what a deployer writes', () => {
       { msg: expect.stringMatching(/^second: refused: /), service: 'second', epoch: 1, file: 'a.json' },
     ])
   })
+})
+
+it('a directory is meant as it was when the deployer was made, wherever the program goes afterwards', () => {
+  const factories = new FactoryRegistry()
+  const deployer = new Deployer({ orchestrator: new Orchestrator(), factories, directory: 'services' })
+  expect(deployer.directory).toBe(join(process.cwd(), 'services'))
 })
 
 it('R51 options are checked as a whole, at construction', () => {
