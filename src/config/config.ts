@@ -275,7 +275,10 @@ const OPTIONS: Readonly<Record<string, readonly [says: string, takes: (value: un
   ],
   envPrefix: ['text that is not empty', (value) => typeof value === 'string' && value !== '' && value !== '_'],
   env: ['an object of variables, such as process.env', (value) => typeof value === 'object' && value !== null],
-  logger: ['a logger', (value) => typeof (Object(value) as Partial<Logger>).warn === 'function'],
+  logger: [
+    'a logger with debug, info, warn and error',
+    (value) => ['debug', 'info', 'warn', 'error'].every((level) => typeof Object(value)[level] === 'function'),
+  ],
 }
 
 function check(subject: string, options: ConfigOptions): void {
