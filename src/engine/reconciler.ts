@@ -14,7 +14,7 @@ import { EventLog } from './event-log.js'
 import { Life, type LifeHost } from './life.js'
 import { Neighbours } from './neighbours.js'
 import { Permits } from './permits.js'
-import { type Clock, fenced, Moment, type Random, tamed } from './ports.js'
+import { asLogger, type Clock, Moment, type Random, tamed } from './ports.js'
 import { Down, type Exchanging, type Record } from './record.js'
 import { Rest, renew, UNSETTLED } from './rest.js'
 import { isThenable } from './subscribers.js'
@@ -76,7 +76,7 @@ export class Reconciler implements LifeHost, TurnWork {
     const { clock, owner } = ports
     this.owner = owner
     const random = tamed(ports.random)
-    const logger = fenced(ports.logger)
+    const logger = asLogger(ports.logger)
     this.logger = logger
     this.#host = host
     this.moment = new Moment(clock)

@@ -6,6 +6,7 @@ const LOADERS: Readonly<Record<string, () => Promise<{ scenario: Scenario }>>> =
   overhead: () => import('./overhead.js'),
   makespan: () => import('./makespan.js'),
   events: () => import('./events.js'),
+  observe: () => import('./observe.js'),
   memory: () => import('./memory.js'),
   recovery: () => import('./recovery.js'),
   dynamic: () => import('./dynamic.js'),
