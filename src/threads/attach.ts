@@ -84,10 +84,10 @@ function isHandle(to: AttachOptions | ThreadHandle): to is ThreadHandle {
   if (typeof to !== 'object' || to === null)
     throw new KeelsonError('CONFIG_INVALID', `attachRegistry() - takes { name } or a handle, not ${String(to)}`)
   if (!('keelson' in to || 'port' in to || 'table' in to)) return false
-  const { process, table, port, name } = to as Partial<ThreadHandle>
+  const { pid, table, port, name } = to as Partial<ThreadHandle>
   const bad =
-    process !== here.process
-      ? `is of process ${String(process)}, this is ${here.process}`
+    pid !== here.pid
+      ? `is of process ${String(pid)}, this is ${here.pid}`
       : !(table instanceof SharedArrayBuffer)
         ? 'has no table; send it as it is, by postMessage'
         : typeof port?.postMessage !== 'function'
@@ -303,6 +303,7 @@ export class AttachedRegistry implements AsyncDisposable {
     this.#link.close()
   }
 
+  /** `close()`, by `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

@@ -314,4 +314,4 @@ function within(options: unknown, signal: AbortSignal | undefined): object {
 }
 
 /** Whether this thread is where the registry of this address lives. */
-export const isHere = ({ process, thread }: Address): boolean => process === here.process && thread === here.thread
+export const isHere = ({ pid, thread }: Address): boolean => pid === here.pid && thread === here.thread
