@@ -25,7 +25,7 @@ import { isHere, type ThreadHandle } from './share.js'
 import { type Place, TableReader } from './table-reader.js'
 import { ThreadEvents } from './thread-events.js'
 import { type Awaited, ServiceView } from './view.js'
-import { checkSignal, type WaitOptions, Waits } from './waits.js'
+import { checkOptions, checkSignal, type WaitOptions, Waits } from './waits.js'
 
 /** Options of `attachRegistry`. */
 export interface AttachOptions {
@@ -289,6 +289,7 @@ export class AttachedRegistry implements AsyncDisposable {
    */
   events(options: EventsOptions = {}): AsyncIterableIterator<OrchestratorEvent> {
     if (this.#closed) throw gone()
+    checkOptions('events()', options)
     checkSignal('events()', options.signal)
     return new ThreadEvents(this.#link, { since: this.#table.seq, ...options })
   }
