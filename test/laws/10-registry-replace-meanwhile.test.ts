@@ -162,6 +162,44 @@ describe('R49 what else is in flight', () => {
     two.old.fails = 0
   })
 
+  it.each<[string, number]>([
+    ['down', 0],
+    ['on its way down', 50],
+  ])('R29 R49 what only the new one requires goes with the start that wanted it: one that is %s', async (_, down) => {
+    const s = stage({ mq: { autoStart: false }, x: { down }, bad: { up: 100, fails: 9, restart: { policy: 'never' } } })
+    s.watch(s.app.startService('x'))
+    await s.clock.advance(10)
+    s.watch(s.app.stopService('x'))
+    await s.clock.advance(10)
+    const done = s.watch(s.app.replace(pair(s, { dependsOn: ['mq'] }).service))
+    const start = s.watch(s.app.start())
+    await s.clock.advance(90)
+    expect([done.state, s.state('mq'), s.state('x')]).toEqual(['resolved', 'running', 'running'])
+    await s.clock.advance(60_000)
+    expect([start.code, s.state('mq'), s.state('x')]).toEqual(['START_INCOMPLETE', 'stopped', 'stopped'])
+  })
+
+  it('R10 R49 a start of the turn of a replacement that requires what is missing says so, and starts nobody', async () => {
+    const s = stage({ x: {}, other: {} })
+    const done = s.watch(s.app.replace(pair(s, { dependsOn: ['mq'] }).service))
+    const start = s.watch(s.app.start())
+    await s.clock.advance(10)
+    expect([done.state, start.code, s.state('other')]).toEqual(['resolved', 'DEPENDENCY_MISSING', 'unknown'])
+  })
+
+  it('R8 R49 a start is overtaken by a stop of what only the one requires that is about to take its place', async () => {
+    const s = stage({ mq: { autoStart: false }, x: OLD })
+    await s.boot(10)
+    s.watch(s.app.stopService('x'))
+    await s.clock.advance(5)
+    s.watch(s.app.replace(pair(s, { dependsOn: ['mq'] }).service))
+    const start = s.watch(s.app.start())
+    await s.clock.settle()
+    s.watch(s.app.stopService('mq'))
+    await s.clock.advance(60_000)
+    expect([start.code, s.state('mq'), s.state('x')]).toEqual(['CANCELLED', 'stopped', 'waiting'])
+  })
+
   it('R49 a restart meanwhile is joined by one start of the new one, or follows it', async () => {
     const { s, two } = await inTheMiddle(5)
     const restart = s.watch(s.app.restartService('x'))
