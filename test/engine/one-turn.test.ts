@@ -12,17 +12,21 @@ it('R37 R48 one that was removed at once is not moved by a stop of the same turn
   expect([stop.status, log.lines().filter((line) => line.startsWith('db:'))]).toEqual(['fulfilled', []])
 })
 
-it('R3 a status that is said when an epoch is all but over does not come after it', async () => {
+it('R3 what an epoch says when it is all but over does not come after it', async () => {
   const gate = deferred()
   const db = service('db', { stop: () => gate.promise })
   const { app, clock, log } = world({ services: [db] })
   await app.start()
   settled(app.stopService('db'))
   await clock.settle()
-  void gate.promise.then(() => db.contexts.start[0]?.status('late'))
+  void gate.promise.then(() => {
+    db.contexts.start[0]?.status('late')
+    db.crash()
+  })
   gate.resolve()
   await clock.settle()
   expect(log.lines().filter((line) => line.startsWith('status'))).toEqual([])
+  expect(app.getServiceStatus('db')).toMatchObject({ state: 'stopped', stopReason: 'manual' })
 })
 
 it('R11 a start that reports its failure takes away at once what an earlier epoch completed', async () => {
