@@ -21,8 +21,8 @@ export class Edge {
   readonly spec: EdgeSpec
   /** Added by `order: 'registration'`, not declared. */
   readonly implied: boolean
-  /** Lets the dependent start. */
-  open = false
+  /** Lets the dependent start; until it is read for the first time it holds nobody. */
+  open = true
   /** The wait for it ended in `warn` or `continue`: open for the next start. */
   waived = false
   /** Required, closed, and its target has settled: the dependent waits for one that is not coming. */
