@@ -103,6 +103,7 @@ export class Calls {
     return false
   }
 
+  /** It counts from when the operation began, which was not before the call and may be told late: its turn can block. */
   #deadline(call: Called, now: number): void {
     const { seen } = call
     const stops =
@@ -112,8 +113,8 @@ export class Calls {
       ({ until, stalledThen, of }) => of.end === undefined || until + call.stalledThen - stalledThen + 1 >= now,
     )
     this.#deadlines.push({
-      from: now + timeout - Math.min(1_000, timeout / 10),
-      until: now + timeout,
+      from: seen.at + timeout - Math.min(1_000, timeout / 10),
+      until: seen.at + timeout,
       stalledThen: call.stalledThen,
       of: call,
     })
@@ -145,7 +146,6 @@ const REFUSALS: readonly unknown[] = [
   'SERVICE_INVALID',
   'CONFIG_INVALID',
   'DEPENDENCY_CYCLE',
-  'DEPENDENCY_MISSING',
 ]
 
 /** Whether a call may have been turned down at once, without ever becoming an operation. */
