@@ -284,8 +284,9 @@ export class Record implements Timed, Owner {
     else without(this.stops, part)
   }
 
-  /** It is wanted again: who waits for its rest hears of it. */
+  /** It is wanted again: who waits for its rest hears of it, and it is nobody's culprit any more. */
   overtake(): void {
+    if (this.paused) this.pausing.culprit = undefined
     for (const part of this.stops.slice()) part.driver.overtaken(part)
   }
 

@@ -396,3 +396,18 @@ it('R10 R49 a replacement of a service on its way down rejects if it closes a cy
   expect(app.registry.get('a')).toBe(old)
   expect(world({ services: [next] }).app.registry.size).toBe(1)
 })
+
+it('R5 R29 R49 what failed a replacement and is required by what was put back is stopped like any other', async () => {
+  const db = service('db', { start: { takes: 10_000, ignoresAbort: true } })
+  const { app, clock } = world({ services: [db, service('api', { dependsOn: ['db'] })] })
+  settled(app.startService('api'))
+  await clock.settle()
+  settled(app.stopService('db'))
+  await clock.settle()
+  const call = settled(app.replace(service('api', { dependsOn: ['db'] })))
+  await clock.advance(1_000)
+  expect([call.status, db.state]).toEqual(['rejected', 'waiting'])
+  settled(app.stop())
+  await clock.settle()
+  expect(app.getServiceStatus('db')).toMatchObject({ state: 'stopped', stopReason: 'shutdown' })
+})
