@@ -271,11 +271,16 @@ export class Desires {
 const ERRORS: readonly unknown[] = ['DEPENDENCY_MISSING', 'SERVICE_NOT_FOUND', 'CLOSED']
 
 /** What a failure of a start does, if it is one; unknown while it cannot be told which of two calls it is of. */
-export function policyOf({ seen, rivals }: Called): 'rollback' | 'keep' | 'retry' | undefined {
-  const policy =
-    seen.onFailure ?? (seen.call === 'startService' || seen.call === 'restartService' ? 'keep' : 'rollback')
-  for (const rival of rivals) if (rival.settled === undefined && policyOf(rival) !== policy) return undefined
+export function policyOf({ seen, rivals }: Called): Policy | undefined {
+  const policy = declaredPolicy(seen)
+  for (const rival of rivals) if (rival.settled === undefined && declaredPolicy(rival.seen) !== policy) return undefined
   return policy
+}
+
+type Policy = NonNullable<Called['seen']['onFailure']>
+
+function declaredPolicy({ call, onFailure }: Called['seen']): Policy {
+  return onFailure ?? (call === 'startService' || call === 'restartService' ? 'keep' : 'rollback')
 }
 
 const models = new WeakMap<Scene, Desires>()
