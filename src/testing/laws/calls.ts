@@ -76,6 +76,11 @@ export class Calls {
       this.#refused(this.called)
   }
 
+  /** What was refused has settled by now: what is open is not. */
+  quiet(): void {
+    for (const call of this.operations.values()) call.rivals = []
+  }
+
   /** An operation begins or ends; the call that began is the first of its kind that has not. */
   operation(event: OperationEvent, now: number): void {
     if (event.phase === 'end') {

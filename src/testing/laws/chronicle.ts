@@ -106,6 +106,7 @@ export class Chronicle {
       case 'quiet':
         this.#stalledQuiet = this.stalled
         this.#quietAt = seen.at
+        this.#calls.quiet()
         if (this.#isDear()) return
         // What is due in this millisecond has yet to happen.
         return this.#reach(seen.snapshot, seen.nextTimer === undefined || seen.nextTimer > seen.at)
