@@ -34,6 +34,8 @@ export interface AttachOptions {
 }
 
 const attached = new Map<string, AttachedRegistry>()
+/** Ports of handles that were taken: one that is closed looks like any other, and is silent for ever. */
+const taken = new WeakSet<MessagePort>()
 const keyOf = ({ thread, id }: Address): string => `${thread}.${id}`
 
 /**
@@ -44,7 +46,7 @@ const keyOf = ({ thread, id }: Address): string => `${thread}.${id}`
  *
  * Runnable: `examples/16-threads.ts`.
  * @throws `CONFIG_INVALID` when no registry of this name is shared with this thread, or the handle is none of this
- * process and version; `SERVICE_IN_USE` in the owner's own thread, and in one that is attached already; `CLOSED` when the
+ * process and version, or was used before; `SERVICE_IN_USE` in the owner's own thread, and in one that is attached already; `CLOSED` when the
  * owner is gone.
  */
 export async function attachRegistry(to: AttachOptions | ThreadHandle = {}): Promise<AttachedRegistry> {
@@ -53,22 +55,19 @@ export async function attachRegistry(to: AttachOptions | ThreadHandle = {}): Pro
   const key = keyOf(address)
   const subject = `attachRegistry() - the registry '${address.name}'`
   if (isHere(address)) throw new KeelsonError('SERVICE_IN_USE', `${subject} lives in this thread; use its orchestrator`)
-  if (attached.has(key))
-    throw new KeelsonError(
-      'SERVICE_IN_USE',
-      `${subject} is attached to this thread already; use that, or close it first`,
-    )
   const table = new TableReader(address.table)
   if (table.closed) throw gone()
+  const twice = (): KeelsonError =>
+    new KeelsonError('SERVICE_IN_USE', `${subject} is attached to this thread already; use that, or close it first`)
+  if (attached.has(key)) throw twice()
+  if (handle !== undefined) taken.add(handle.port)
   const port = handle?.port ?? (await opened(address))
   // Only a thread can outlive the owner's; the process ends with the main one.
   const spare = address.thread === 0 ? undefined : await opened(address).catch(() => undefined)
   if (attached.has(key)) {
     port.close()
-    throw new KeelsonError(
-      'SERVICE_IN_USE',
-      `${subject} is attached to this thread already; use that, or close it first`,
-    )
+    spare?.close()
+    throw twice()
   }
   const made = new AttachedRegistry(address.name, table, port, spare, () => attached.delete(key))
   attached.set(key, made)
@@ -92,7 +91,9 @@ function isHandle(to: AttachOptions | ThreadHandle): to is ThreadHandle {
         ? 'has no table; send it as it is, by postMessage'
         : typeof port?.postMessage !== 'function'
           ? 'has no port; put handle.port into the transfer list'
-          : undefined
+          : taken.has(port)
+            ? 'was used before; make another one by connect()'
+            : undefined
   if (bad !== undefined)
     throw new KeelsonError('CONFIG_INVALID', `attachRegistry() - the handle of '${String(name)}' ${bad}`)
   return true
@@ -320,10 +321,11 @@ export class AttachedRegistry implements AsyncDisposable {
 
   async #ask(call: string, name?: string, options: object = {}): Promise<unknown> {
     if (this.#closed) throw gone()
-    if (typeof options !== 'object' || options === null) return this.#link.call(call, [name, options])
+    const names = ['name', 'options']
+    if (typeof options !== 'object' || options === null) return this.#link.call(call, [name, options], { names })
     const { signal, ...rest } = options as CallOptions
     checkSignal(`${call}('${String(name)}')`, signal)
-    return this.#link.call(call, [name, rest], { signal })
+    return this.#link.call(call, [name, rest], { signal, names })
   }
 
   #neighbour(name: string): unknown {
