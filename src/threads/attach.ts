@@ -20,7 +20,7 @@ import {
 } from '../index.js'
 import { type Answers, gone, Link } from './link.js'
 import { Lodger } from './lodger.js'
-import { type Address, here, inherited, knock } from './ports.js'
+import { type Address, here, inherited, isOpen, knock } from './ports.js'
 import { isHere, type ThreadHandle } from './share.js'
 import { type Place, TableReader } from './table-reader.js'
 import { ThreadEvents } from './thread-events.js'
@@ -34,8 +34,6 @@ export interface AttachOptions {
 }
 
 const attached = new Map<string, AttachedRegistry>()
-/** Ports of handles that were taken: one that is closed looks like any other, and is silent for ever. */
-const taken = new WeakSet<MessagePort>()
 const keyOf = ({ thread, id }: Address): string => `${thread}.${id}`
 
 /**
@@ -46,8 +44,8 @@ const keyOf = ({ thread, id }: Address): string => `${thread}.${id}`
  *
  * Runnable: `examples/16-threads.ts`.
  * @throws `CONFIG_INVALID` when no registry of this name is shared with this thread, or the handle is none of this
- * process and version, or was used before; `SERVICE_IN_USE` in the owner's own thread, and in one that is attached already; `CLOSED` when the
- * owner is gone.
+ * process and version; `SERVICE_IN_USE` in the owner's own thread, and in one that is attached already; `CLOSED` when the
+ * owner is gone, or the handle was used before.
  */
 export async function attachRegistry(to: AttachOptions | ThreadHandle = {}): Promise<AttachedRegistry> {
   const handle = isHandle(to) ? to : undefined
@@ -60,13 +58,13 @@ export async function attachRegistry(to: AttachOptions | ThreadHandle = {}): Pro
   const twice = (): KeelsonError =>
     new KeelsonError('SERVICE_IN_USE', `${subject} is attached to this thread already; use that, or close it first`)
   if (attached.has(key)) throw twice()
-  if (handle !== undefined) taken.add(handle.port)
-  const port = handle?.port ?? (await opened(address))
   // Only a thread can outlive the owner's; the process ends with the main one.
-  const spare = address.thread === 0 ? undefined : await opened(address).catch(() => undefined)
-  if (attached.has(key)) {
-    port.close()
+  const spare = address.thread === 0 ? undefined : await opened(address)
+  const port = handle?.port ?? (await opened(address))
+  if (attached.has(key) || !isOpen(port)) {
     spare?.close()
+    if (!attached.has(key)) throw gone()
+    if (handle === undefined) port.close()
     throw twice()
   }
   const made = new AttachedRegistry(address.name, table, port, spare, () => attached.delete(key))
@@ -91,9 +89,7 @@ function isHandle(to: AttachOptions | ThreadHandle): to is ThreadHandle {
         ? 'has no table; send it as it is, by postMessage'
         : typeof port?.postMessage !== 'function'
           ? 'has no port; put handle.port into the transfer list'
-          : taken.has(port)
-            ? 'was used before; make another one by connect()'
-            : undefined
+          : undefined
   if (bad !== undefined)
     throw new KeelsonError('CONFIG_INVALID', `attachRegistry() - the handle of '${String(name)}' ${bad}`)
   return true
