@@ -28,6 +28,8 @@ export interface CallWith {
   readonly signal?: AbortSignal | undefined
   /** Is given the items that are sent before the answer, and what to call when there is room for another. */
   readonly items?: Items
+  /** What the arguments are called, for an error that names the one that cannot cross. */
+  readonly names?: readonly string[]
 }
 
 interface Pending {
@@ -118,9 +120,9 @@ export class Link {
 
   /**
    * Asks the other side. Throws what the other side threw; the signal's reason; `CLOSED` when the other side is gone.
-   * @throws `SERVICE_INVALID` naming the field of an argument that cannot cross.
+   * @throws `CONFIG_INVALID` naming the field of an argument that cannot cross.
    */
-  call(name: string, args: readonly unknown[], { signal, items }: CallWith = {}): Promise<unknown> {
+  call(name: string, args: readonly unknown[], { signal, items, names = [] }: CallWith = {}): Promise<unknown> {
     if (this.#closed) return Promise.reject(gone())
     if (signal?.aborted === true) return Promise.reject(signal.reason)
     const id = ++this.#id
@@ -142,7 +144,10 @@ export class Link {
       try {
         this.#send(KIND.call, id, args, [name, wants])
       } catch (error) {
-        this.#pending.get(id)?.settle('failed', error)
+        const why = args.map((arg, i) => uncrossable(arg, names[i] ?? `argument ${i + 1}`)).find((found) => found)
+        const told =
+          why === undefined ? error : new KeelsonError('CONFIG_INVALID', `${name}(): ${why}`, { cause: error })
+        this.#pending.get(id)?.settle('failed', told)
       }
     })
   }
@@ -175,7 +180,9 @@ export class Link {
   #receive([kind, id, value, errors, more]: Message): void {
     if (this.#closed) return
     if (kind === KIND.notice) {
-      this.#answers[id]?.(unpack(value, errors) as unknown[], NOBODY)
+      try {
+        this.#answers[id]?.(unpack(value, errors) as unknown[], NOBODY)
+      } catch {} // nobody there can be told, and nobody here is to blame
       return
     }
     const number = id as number
@@ -216,7 +223,12 @@ export class Link {
     try {
       this.#send(KIND.done, id, value)
     } catch (error) {
-      this.#send(KIND.failed, id, error)
+      const why = uncrossable(value, 'the answer')
+      this.#send(
+        KIND.failed,
+        id,
+        why === undefined ? error : new KeelsonError('SERVICE_INVALID', why, { cause: error }),
+      )
     }
   }
 
@@ -228,12 +240,7 @@ export class Link {
 
   #send(kind: Kind, id: number | string, value: unknown, more?: unknown): void {
     const [plain, errors]: Packed = pack(value)
-    try {
-      this.#post(more === undefined ? [kind, id, plain, errors] : [kind, id, plain, errors, more])
-    } catch (error) {
-      const why = uncrossable(value, 'the value')
-      throw why === undefined ? error : new KeelsonError('SERVICE_INVALID', why, { cause: error })
-    }
+    this.#post(more === undefined ? [kind, id, plain, errors] : [kind, id, plain, errors, more])
   }
 
   #post(message: Message): void {
