@@ -63,20 +63,29 @@ export async function play(registry: Played, { client, seed, names, length }: Pa
     recorded.push(operation)
     return operation
   }
-  const looked = (name: string, view: PlayedView): void => {
-    const call = tick()
+  const read = (view: PlayedView): string => {
     const wasRegistered = view.registered
     const { state, health, epoch } = view.read()
-    const isRegistered = wasRegistered && view.registered
-    note({ name, do: 'look', view: client }, call, isRegistered ? reading(state, health, epoch) : REMOVED)
+    return wasRegistered && view.registered ? reading(state, health, epoch) : REMOVED
   }
-  const found = (name: string): void => {
+  const looked = (name: string, view: PlayedView): void => {
+    const call = tick()
+    note({ name, do: 'look', view: client }, call, read(view))
+  }
+  /** Looks a name up and at what was found; keeps the view for later if it is to be kept. */
+  const found = (name: string, keep: boolean): void => {
     const call = tick()
     const view = registry.get(name)
-    note({ name, do: 'get', view: client }, call, view === undefined ? 'no' : 'yes')
-    if (view === undefined) return
-    views.set(name, view)
-    looked(name, view)
+    if (view === undefined) note({ name, do: 'see' }, call, 'no')
+    else if (keep) {
+      note({ name, do: 'get', view: client }, call, 'yes')
+      views.set(name, view)
+      looked(name, view)
+    } else {
+      const seen = read(view)
+      // If it was removed after it was found, there is no one instant that this tells of.
+      if (seen !== REMOVED) note({ name, do: 'see' }, call, seen)
+    }
   }
   const changed = async (name: string, deed: Change, made?: Service): Promise<void> => {
     const call = tick()
@@ -105,33 +114,33 @@ export async function play(registry: Played, { client, seed, names, length }: Pa
   const made = (name: string, tag: string): Service => {
     const entered = (deed: 'entered' | 'left') => (context: { readonly epoch: number }) => {
       note({ name, do: deed, tag }, tick(), `${context.epoch}`)
-      if (hooks.is(0.5)) found(name)
+      if (hooks.is(0.5)) found(name, false)
       return pause(hooks)
     }
     return defineService(name, { type: tag, start: entered('entered'), stop: entered('left') })
   }
   const deed = async (index: number): Promise<void> => {
     const name = chance.among(names)
-    const what = chance.weighted<Change | 'get' | 'has' | 'look' | 'status'>([
+    const what = chance.weighted<Change | 'see' | 'has' | 'look' | 'status'>([
       ['register', 4],
       ['unregister', 2],
       ['startService', 3],
       ['restartService', 1],
       ['stopService', 2],
-      ['get', 3],
+      ['see', 4],
       ['has', 1],
       ['look', 2],
       ['status', 1],
     ])
     if (what === 'register') return changed(name, what, made(name, `${client}.${index}`))
     if (what === 'status') return asked(name)
-    if (what === 'get') return found(name)
+    if (what === 'see') return found(name, false)
     if (what === 'has') {
       const call = tick()
       note({ name, do: 'has' }, call, registry.has(name) ? 'yes' : 'no')
     } else if (what === 'look') {
       const view = views.get(name)
-      if (view === undefined) found(name)
+      if (view === undefined) found(name, true)
       else looked(name, view)
     } else await changed(name, what)
   }

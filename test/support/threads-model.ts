@@ -22,7 +22,7 @@ export interface Ask {
   readonly view?: number
 }
 
-export type Deed = Change | Reached | 'has' | 'get' | 'look' | 'status' | 'entered' | 'left'
+export type Deed = Change | Reached | 'has' | 'see' | 'get' | 'look' | 'status' | 'entered' | 'left'
 export type Change = 'register' | 'unregister' | 'startService' | 'restartService' | 'stopService'
 /** The second instant of a call: what it waited for is so, or it was overtaken. */
 export type Reached = 'gone' | 'up' | 'down' | 'not up' | 'not down'
@@ -53,6 +53,7 @@ export const reading = (state: ServiceState, health: string, epoch: number): str
 /** What a view of a removed service says. */
 export const REMOVED = 'removed'
 
+const read = ({ state, epoch }: Known): string => reading(state, state === 'running' ? 'healthy' : 'unknown', epoch)
 const isIdle = ({ state }: Known): boolean => state === 'unknown' || state === 'stopped'
 
 /** The next state on the way to where it is wanted. */
@@ -101,9 +102,11 @@ function look({ known, views }: Named, { do: deed, tag, view = 0 }: Ask): string
       return known === undefined ? 'no' : 'yes'
     case 'status':
       return known === undefined ? MISSING : `${known.tag} ${known.state} ${known.epoch}`
+    case 'see':
+      return known === undefined ? 'no' : read(known)
     case 'look':
       if (known === undefined || views[view] !== known.tag) return REMOVED
-      return reading(known.state, known.state === 'running' ? 'healthy' : 'unknown', known.epoch)
+      return read(known)
     default: {
       const states = deed === 'entered' ? ['starting', 'stopping'] : ['stopping']
       return known !== undefined && known.tag === tag && states.includes(known.state)
@@ -144,6 +147,8 @@ export const model: Model<ReadonlyMap<string, Named>, Ask, string> = anyOf<Named
     if (known.leaving && isIdle(known)) all.push({ known: undefined, views })
     return all
   },
+  looks: ({ do: deed }, output) =>
+    deed !== 'get' && (!isChange(deed) || output === MISSING || output === 'SERVICE_DUPLICATE'),
   key: ({ known, views }) => {
     const held = Object.entries(views).join()
     if (known === undefined) return held

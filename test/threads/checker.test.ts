@@ -38,6 +38,7 @@ const cell: Model<number, OnCell, string> = {
     return output === undefined || output === gives ? next : undefined
   },
   key: String,
+  looks: ({ kind }, output) => kind === 'read' || output === 'kept',
 }
 
 /** Reads `A enq(x) | B deq | B ok(y)` …: a call, or the return of the call of that client. */
