@@ -10,6 +10,7 @@ const options: Options = {
     'observe/index': 'src/observe/index.ts',
     'observe/otel/index': 'src/observe/otel/index.ts',
     'testing/index': 'src/testing/index.ts',
+    'threads/index': 'src/threads/index.ts',
   },
   format: 'esm',
   target: 'node20',

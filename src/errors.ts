@@ -58,12 +58,17 @@ export class KeelsonError<Report = unknown> extends Error {
   readonly code: ErrorCode
   // Not fields: a log record would drown in these.
   readonly #report: Report | undefined
-  #suppressed: readonly unknown[] = []
+  #suppressed: readonly unknown[]
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; report?: Report } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; report?: Report; suppressed?: readonly unknown[] } = {},
+  ) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.code = code
     this.#report = options.report
+    this.#suppressed = options.suppressed ?? []
   }
 
   /** The `OperationReport` of the call, on `START_INCOMPLETE`, `STOP_INCOMPLETE` and `CANCELLED` of an operation. */

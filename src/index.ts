@@ -34,7 +34,14 @@ export type {
   UnregisteredEvent,
   WarningEvent,
 } from './events.js'
-export { Orchestrator, type OrchestratorOptions, type StartOptions, type StopOptions } from './orchestrator.js'
+export { type HostedService, hostService, type ServiceHost } from './host-service.js'
+export {
+  Orchestrator,
+  type OrchestratorOptions,
+  type StartOptions,
+  type StopOptions,
+  type UnregisterOptions,
+} from './orchestrator.js'
 export { ServiceRegistry } from './registry.js'
 export type {
   CallOptions,

@@ -76,6 +76,14 @@ export interface StartOptions extends CallOptions {
   readonly onFailure?: 'rollback' | 'keep' | 'retry'
 }
 
+/** What becomes of those that require a service which is to be removed; refused unless one of the two is `true`. */
+export interface UnregisterOptions {
+  /** They are removed, too. Default `false`. */
+  readonly cascade?: boolean
+  /** They stay, and wait for the name. Default `false`. */
+  readonly force?: boolean
+}
+
 /** Options of a call that stops something; `timeout` takes the place of `shutdownTimeout`. */
 export interface StopOptions extends CallOptions {}
 
@@ -105,6 +113,7 @@ export class Orchestrator {
   /** What is registered; its `register` and `unregister` obey R47. */
   readonly registry: ServiceRegistry
   readonly #engine: Engine
+  readonly #over = new AbortController()
 
   /**
    * Registers the services of the options, starts nothing.
@@ -200,13 +209,17 @@ export class Orchestrator {
   }
 
   /**
-   * Stops a service and removes it; with `cascade` also what requires it, deepest first (R48).
+   * Stops a service and removes it; with `cascade` also what requires it, deepest first; with `force` alone: what
+   * requires it stops with reason `dependency`, waits for the name, and returns when it is registered again (R14, R48).
    * @throws `SERVICE_NOT_FOUND`; `SERVICE_IN_USE` with nothing touched when others require it; `STOP_INCOMPLETE` when it
    * stopped uncleanly, removed all the same.
    */
-  async unregister(name: string, options: { readonly cascade?: boolean } = {}): Promise<void> {
-    check(`unregister(${show(name)})`, '', options, { cascade: FLAG })
-    await this.#engine.unregister(name, options.cascade ?? false)
+  async unregister(name: string, options: UnregisterOptions = {}): Promise<void> {
+    const subject = `unregister(${show(name)})`
+    check(subject, '', options, { cascade: FLAG, force: FLAG })
+    const { cascade = false, force = false } = options
+    if (cascade && force) throw invalid(subject, 'force', force, 'either cascade or force')
+    await this.#engine.unregister(name, cascade, force)
   }
 
   /**
@@ -300,9 +313,18 @@ export class Orchestrator {
     return new NestedService(name, this.#engine, options)
   }
 
+  /** Aborted when it has been disposed of and everything is at rest. */
+  get signal(): AbortSignal {
+    return this.#over.signal
+  }
+
   /** Stops, and refuses everything but reading from then on (`CLOSED`). */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#engine.close()
+    try {
+      await this.#engine.close()
+    } finally {
+      this.#over.abort()
+    }
   }
 }
 

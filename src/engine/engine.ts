@@ -193,12 +193,12 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     }
   }
 
-  unregister(name: string, cascade: boolean): Promise<void> {
+  unregister(name: string, cascade: boolean, force: boolean): Promise<void> {
     const call = this.#call(
       {},
       () => {
         const record = this.topology.find(name)
-        const all = this.#removal(record, cascade)
+        const all = force ? [record] : this.#removal(record, cascade)
         for (const each of all) each.down |= Down.removing
         const operation: StopOperation = new StopOperation(this, {
           kind: 'unregister',

@@ -20,10 +20,10 @@ function isAmbient(node: ts.Node): boolean {
   return ambient.has(text) && !ts.isPartOfTypeNode(node)
 }
 
-it('timers, clocks, randomness and process are used in engine/ports.ts and main/ only', () => {
+it('timers, clocks, randomness and process are used in the two files called ports.ts and in main/ only', () => {
   const found: string[] = []
   for (const path of files('src')) {
-    if (path === 'src/engine/ports.ts' || path.startsWith('src/main/')) continue
+    if (['src/engine/ports.ts', 'src/threads/ports.ts'].includes(path) || path.startsWith('src/main/')) continue
     walk(parse(path), (node) => isAmbient(node) && found.push(`${place(node)} ${node.parent.getText().slice(0, 60)}`))
     for (const { to, at } of imports(path)) if (modules.test(to)) found.push(`${at} ${to}`)
   }

@@ -1,0 +1,358 @@
+// The side of every other thread: reads the table, sleeps on it, asks the owner, and houses services of its own.
+
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import {
+  type CallOptions,
+  type DependencyGraph,
+  type EventsOptions,
+  type Explanation,
+  type HealthReport,
+  KeelsonError,
+  type OperationReport,
+  type OrchestratorEvent,
+  type Service,
+  type ServiceStatus,
+  type StartOptions,
+  type StateChange,
+  type StopOptions,
+  type StopReason,
+  type UnregisterOptions,
+} from '../index.js'
+import { type Answers, gone, Link } from './link.js'
+import { Lodger } from './lodger.js'
+import { type Address, here, inherited, knock } from './ports.js'
+import { isHere, type ThreadHandle } from './share.js'
+import { type Place, TableReader } from './table-reader.js'
+import { ThreadEvents } from './thread-events.js'
+import { type Awaited, ServiceView } from './view.js'
+import { checkSignal, type WaitOptions, Waits } from './waits.js'
+
+/** Options of `attachRegistry`. */
+export interface AttachOptions {
+  /** Which of the registries that are shared with this thread. Default `default`. */
+  readonly name?: string
+}
+
+const attached = new Map<string, AttachedRegistry>()
+const keyOf = ({ thread, id }: Address): string => `${thread}.${id}`
+
+/**
+ * Attaches this thread to an application that is shared with it.
+ *
+ * *Guarantees:* what `get` gives is read from shared memory, now; what the calls give is what the same calls in the
+ * owner's thread give, errors and their causes included; when this thread ends, however, nothing of it is left there.
+ *
+ * Runnable: `examples/16-threads.ts`.
+ * @throws `CONFIG_INVALID` when no registry of this name is shared with this thread, or the handle is none of this
+ * process and version; `SERVICE_IN_USE` in the owner's own thread, and in one that is attached already; `CLOSED` when the
+ * owner is gone.
+ */
+export async function attachRegistry(to: AttachOptions | ThreadHandle = {}): Promise<AttachedRegistry> {
+  const handle = isHandle(to) ? to : undefined
+  const address = handle ?? named(to as AttachOptions)
+  const key = keyOf(address)
+  const subject = `attachRegistry() - the registry '${address.name}'`
+  if (isHere(address)) throw new KeelsonError('SERVICE_IN_USE', `${subject} lives in this thread; use its orchestrator`)
+  if (attached.has(key))
+    throw new KeelsonError(
+      'SERVICE_IN_USE',
+      `${subject} is attached to this thread already; use that, or close it first`,
+    )
+  const table = new TableReader(address.table)
+  if (table.closed) throw gone()
+  const port = handle?.port ?? (await opened(address))
+  // Only a thread can outlive the owner's; the process ends with the main one.
+  const spare = address.thread === 0 ? undefined : await opened(address).catch(() => undefined)
+  if (attached.has(key)) {
+    port.close()
+    throw new KeelsonError(
+      'SERVICE_IN_USE',
+      `${subject} is attached to this thread already; use that, or close it first`,
+    )
+  }
+  const made = new AttachedRegistry(address.name, table, port, spare, () => attached.delete(key))
+  attached.set(key, made)
+  return made
+}
+
+/** Detaches this thread from all that it is attached to. */
+export async function closeAll(): Promise<void> {
+  await Promise.all([...attached.values()].map((registry) => registry.close()))
+}
+
+function isHandle(to: AttachOptions | ThreadHandle): to is ThreadHandle {
+  if (typeof to !== 'object' || to === null)
+    throw new KeelsonError('CONFIG_INVALID', `attachRegistry() - takes { name } or a handle, not ${String(to)}`)
+  if (!('keelson' in to || 'port' in to || 'table' in to)) return false
+  const { process, table, port, name } = to as Partial<ThreadHandle>
+  const bad =
+    process !== here.process
+      ? `is of process ${String(process)}, this is ${here.process}`
+      : !(table instanceof SharedArrayBuffer)
+        ? 'has no table; send it as it is, by postMessage'
+        : typeof port?.postMessage !== 'function'
+          ? 'has no port; put handle.port into the transfer list'
+          : undefined
+  if (bad !== undefined)
+    throw new KeelsonError('CONFIG_INVALID', `attachRegistry() - the handle of '${String(name)}' ${bad}`)
+  return true
+}
+
+function named({ name = 'default' }: AttachOptions): Address {
+  const { shared } = inherited()
+  const address = shared.get(name)
+  if (address !== undefined) return address
+  const known = [...shared.keys()].map((each) => `'${each}'`).join(', ')
+  throw new KeelsonError(
+    'CONFIG_INVALID',
+    `attachRegistry() - no registry '${String(name)}' is shared with this thread${known === '' ? '' : `, only ${known}`}; call shareRegistry(app) before the thread is made, or pass the handle of connect()`,
+  )
+}
+
+async function opened({ thread, id }: Address): Promise<MessagePort> {
+  const { port1, port2 } = new MessageChannel()
+  port1.on('message', () => {}) // keeps the thread up until the owner has been asked
+  try {
+    await knock(thread, 'registry', id, port2)
+  } catch (error) {
+    port1.close()
+    throw new KeelsonError('CLOSED', 'attachRegistry() - the thread that owns the registry is gone', { cause: error })
+  }
+  port1.removeAllListeners('message')
+  return port1
+}
+
+/** An application as another thread sees it. */
+export class AttachedRegistry implements AsyncDisposable {
+  /** The name it is shared under. */
+  readonly name: string
+  readonly #table: TableReader
+  readonly #link: Link
+  /** Views given out: one per service, as long as it lives. */
+  readonly #views = new Map<string, { readonly view: ServiceView; readonly place: Place }>()
+  readonly #lodgers = new Map<number, Lodger>()
+  readonly #waits: Waits
+  readonly #left: () => void
+  #key = 0
+  #closed = false
+
+  /** Made by `attachRegistry`; not for others to make. */
+  constructor(name: string, table: TableReader, port: MessagePort, spare: MessagePort | undefined, left: () => void) {
+    this.name = name
+    this.#table = table
+    this.#left = left
+    this.#link = new Link(port, this.#answers(), () => this.#gone())
+    const lookup = {
+      seen: (name: string) => (this.get(name) === undefined ? undefined : this.#views.get(name)),
+      hold: (sleeps: boolean) => (sleeps ? this.#link.hold() : this.#link.release()),
+    }
+    this.#waits = new Waits(table, lookup, spare)
+  }
+
+  // Reading
+
+  /**
+   * The service of this name as it is now, or `undefined`: no message, no lock. The same object each time, as long as
+   * that service is registered.
+   * @throws `CLOSED`
+   */
+  get(name: string): ServiceView | undefined {
+    if (this.#closed) throw gone()
+    const known = this.#views.get(name)
+    if (known !== undefined && this.#table.lives(known.place)) return known.view
+    const place = typeof name === 'string' ? this.#table.find(name) : undefined
+    if (place === undefined) {
+      if (known !== undefined) this.#views.delete(name)
+      return undefined
+    }
+    const view = new ServiceView(name, this.#table, place)
+    this.#views.set(name, { view, place })
+    return view
+  }
+
+  /** Whether a service of this name is registered. @throws `CLOSED` */
+  has(name: string): boolean {
+    return this.get(name) !== undefined
+  }
+
+  /** The names of all services, in the order of registration, as a copy. @throws `CLOSED` */
+  names(): string[] {
+    if (this.#closed) throw gone()
+    return this.#table.names()
+  }
+
+  /** How many services there are. @throws `CLOSED` */
+  get size(): number {
+    if (this.#closed) throw gone()
+    return this.#table.size
+  }
+
+  // Waiting
+
+  /**
+   * Resolves when the service is what is awaited - also one that is not registered yet -, without asking anybody; a
+   * function is asked at every change.
+   * @throws `DEPENDENCY_TIMEOUT` after `timeout`; the reason of `signal`; `CLOSED` when the owner is gone.
+   */
+  async waitFor(name: string, what: Awaited = 'healthy', options: WaitOptions = {}): Promise<ServiceView> {
+    if (this.#closed) throw gone()
+    return this.#waits.waitFor(name, what, options)
+  }
+
+  /**
+   * Blocks this thread until the service is what is awaited. For workers that have nothing else to do: no message, timer
+   * or promise of this thread goes on meanwhile.
+   * @throws `CONFIG_INVALID` in the main thread; `DEPENDENCY_TIMEOUT` after `timeout`, `CLOSED` when the owner is gone.
+   */
+  waitForSync(name: string, what: Awaited = 'healthy', options: { readonly timeout?: number } = {}): ServiceView {
+    if (this.#closed) throw gone()
+    return this.#waits.waitForSync(name, what, options)
+  }
+
+  // Driving
+
+  /** `startService` of the orchestrator: the same report, the same errors. */
+  startService(name: string, options: StartOptions = {}): Promise<OperationReport> {
+    return this.#ask('startService', name, options) as Promise<OperationReport>
+  }
+
+  /** `stopService` of the orchestrator: the same report, the same errors. */
+  stopService(name: string, options: StopOptions = {}): Promise<OperationReport> {
+    return this.#ask('stopService', name, options) as Promise<OperationReport>
+  }
+
+  /** `restartService` of the orchestrator: the same report, the same errors. */
+  restartService(name: string, options: StartOptions = {}): Promise<OperationReport> {
+    return this.#ask('restartService', name, options) as Promise<OperationReport>
+  }
+
+  /**
+   * Registers a service of this thread: its hooks, its checks and what it owns run here, its life is the application's.
+   * It is lost when this thread ends, and comes back when it is registered again; its dependents wait meanwhile (R14).
+   * @throws what `register` of the orchestrator throws, with nothing registered.
+   */
+  async register(service: Service): Promise<void> {
+    if (this.#closed) throw gone()
+    const lodger = new Lodger(++this.#key, service, {
+      link: this.#link,
+      neighbour: (name) => this.#neighbour(name),
+      look: (name) => this.get(name)?.read(),
+      startService: (name, options) => this.startService(name, options),
+      stopService: (name, options) => this.stopService(name, options),
+      restartService: (name, options) => this.restartService(name, options),
+    })
+    this.#lodgers.set(lodger.key, lodger)
+    this.#link.hold()
+    try {
+      await this.#link.call('register', [lodger.declared])
+    } catch (error) {
+      this.#moveOut(lodger)
+      lodger.release()
+      throw error
+    }
+  }
+
+  /** `unregister` of the orchestrator, for services of any thread: the same errors. */
+  async unregister(name: string, options: UnregisterOptions = {}): Promise<void> {
+    await this.#ask('unregister', name, options)
+  }
+
+  /** `explain` of the orchestrator. @throws `SERVICE_NOT_FOUND` */
+  explain(name: string): Promise<Explanation> {
+    return this.#ask('explain', name) as Promise<Explanation>
+  }
+
+  /**
+   * `getServiceStatus` of the orchestrator. The `data` of a service that lives in a thread is what it said after its last
+   * hook or check.
+   * @throws `SERVICE_NOT_FOUND`; `SERVICE_INVALID` naming a field of its data that cannot cross.
+   */
+  getServiceStatus(name: string): Promise<ServiceStatus> {
+    return this.#ask('getServiceStatus', name) as Promise<ServiceStatus>
+  }
+
+  /** `health` of the orchestrator. */
+  health(): Promise<HealthReport> {
+    return this.#ask('health') as Promise<HealthReport>
+  }
+
+  /** `graph` of the orchestrator. */
+  async graph(): Promise<DependencyGraph> {
+    const { nodes, edges, mermaid, dot } = (await this.#ask('graph')) as DependencyGraph &
+      Record<'mermaid' | 'dot', string>
+    return { nodes, edges, toMermaid: () => mermaid, toDot: () => dot, toJSON: () => ({ nodes, edges }) }
+  }
+
+  /**
+   * `events` of the orchestrator, from now on or from `since`, with the same bounded buffer and the same `gap`s (R40).
+   * The iteration throws `CLOSED` when the owner is gone.
+   */
+  events(options: EventsOptions = {}): AsyncIterableIterator<OrchestratorEvent> {
+    if (this.#closed) throw gone()
+    checkSignal('events()', options.signal)
+    return new ThreadEvents(this.#link, { since: this.#table.seq, ...options })
+  }
+
+  // Ending
+
+  /** Removes what this thread has registered - stopped first; who requires it waits - and detaches. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    const own = [...this.#lodgers.values()]
+    await Promise.allSettled(own.map(({ name }) => this.unregister(name, { force: true })))
+    this.#link.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #gone(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#left()
+    this.#views.clear()
+    this.#waits.close()
+    for (const lodger of this.#lodgers.values()) void lodger.abandon()
+    this.#lodgers.clear()
+  }
+
+  async #ask(call: string, name?: string, options: object = {}): Promise<unknown> {
+    if (this.#closed) throw gone()
+    if (typeof options !== 'object' || options === null) return this.#link.call(call, [name, options])
+    const { signal, ...rest } = options as CallOptions
+    checkSignal(`${call}('${String(name)}')`, signal)
+    return this.#link.call(call, [name, rest], { signal })
+  }
+
+  #neighbour(name: string): unknown {
+    for (const lodger of this.#lodgers.values()) if (lodger.name === name) return lodger.service
+    return this.get(name)
+  }
+
+  #moveOut(lodger: Lodger): void {
+    if (this.#lodgers.delete(lodger.key)) this.#link.release()
+  }
+
+  /** What the owner's thread asks of the services that live here. */
+  #answers(): Answers {
+    const lodger = (key: unknown): Lodger => this.#lodgers.get(key as number) as Lodger
+    return {
+      start: ([key, epoch]) => lodger(key).start(epoch as number),
+      run: ([key, epoch]) => lodger(key).run(epoch as number),
+      stop: ([key, epoch, reason]) => lodger(key).stop(epoch as number, reason as StopReason),
+      check: ([key, epoch], { signal }) => lodger(key).check(epoch as number, signal as AbortSignal),
+      dispose: ([key, id]) => lodger(key).dispose(id as number),
+      abort: ([key, epoch, reason]) => lodger(key)?.abort(epoch as number, reason),
+      hurry: ([key, epoch]) => lodger(key)?.hurry(epoch as number),
+      over: ([key, epoch]) => lodger(key)?.over(epoch as number),
+      told: ([key, change]) => lodger(key)?.told(change as StateChange),
+      gone: ([key]) => {
+        const left = this.#lodgers.get(key as number)
+        if (left === undefined) return
+        this.#moveOut(left)
+        left.release()
+      },
+    }
+  }
+}

@@ -1,0 +1,317 @@
+// The owner's side: keeps the table true, answers the threads that attach, lets their services live in the application.
+// Comes in through the front door like anybody: it listens, reads and calls.
+
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import {
+  type Explanation,
+  type HealthReport,
+  KeelsonError,
+  type Orchestrator,
+  type OrchestratorEvent,
+  type ServiceStatus,
+  type StateChange,
+  type StopReason,
+} from '../index.js'
+import { type Answers, type Asked, Link } from './link.js'
+import { type Failure, type Lodged, Lodging } from './lodging.js'
+import { type Address, address, bequeath, door, here, inherited } from './ports.js'
+import { TableWriter } from './table-writer.js'
+import { uncrossable } from './wire.js'
+
+/** Options of `shareRegistry`. */
+export interface ShareOptions {
+  /** Tells it from other registries that are shared with the same threads. Default `default`. */
+  readonly name?: string
+}
+
+/** What attaches a thread that was there before the registry was shared; transfer its `port`. */
+export interface ThreadHandle extends Address {
+  /** This thread's end of the connection. It must be in the transfer list. */
+  readonly port: MessagePort
+}
+
+/** An orchestrator that every thread can see. */
+export interface SharedRegistry extends AsyncDisposable {
+  /** What `attachRegistry({ name })` asks for. */
+  readonly name: string
+  /**
+   * Makes a handle for one thread that was there before: `worker.postMessage(handle, [handle.port])`, and there
+   * `attachRegistry(handle)`.
+   * @throws `CLOSED`
+   */
+  connect(): ThreadHandle
+  /** Ends it: services that live in other threads are removed, their dependents wait; every use of it in other threads is `CLOSED`. */
+  close(): Promise<void>
+}
+
+const shares = new Map<string, Share>()
+let count = 0
+
+/**
+ * Shares an orchestrator with all threads that are made from now on, and with those that `connect()` is for.
+ *
+ * *Guarantees:* a service is found in every thread as soon as its `register` has resolved, and its state is what was
+ * delivered last; it ends when the orchestrator is disposed of. While nothing is shared it costs nothing.
+ *
+ * Runnable: `examples/16-threads.ts`.
+ * @throws `CONFIG_INVALID` for what is no orchestrator; `SERVICE_DUPLICATE` for a name that this thread shares already;
+ * `CLOSED` for one that is disposed of.
+ */
+export function shareRegistry(app: Orchestrator, options: ShareOptions = {}): SharedRegistry {
+  const { name = 'default' } = options
+  if (typeof app?.getServiceStatus !== 'function' || !(app.signal instanceof AbortSignal))
+    throw new KeelsonError('CONFIG_INVALID', 'shareRegistry() - takes an Orchestrator; pass the one to share')
+  if (typeof name !== 'string' || name === '')
+    throw new KeelsonError(
+      'CONFIG_INVALID',
+      `shareRegistry(): name is ${String(name)}; pass a string that is not empty`,
+    )
+  if (app.signal.aborted)
+    throw new KeelsonError('CLOSED', 'shareRegistry() - the orchestrator is disposed of; make a new one')
+  if (shares.has(name))
+    throw new KeelsonError(
+      'SERVICE_DUPLICATE',
+      `shareRegistry() - this thread shares a registry '${name}' already; give this one another name`,
+    )
+  return new Share(app, name)
+}
+
+class Share implements SharedRegistry {
+  readonly name: string
+  readonly #app: Orchestrator
+  readonly #id = ++count
+  readonly #table = new TableWriter()
+  readonly #tenants = new Set<Tenant>()
+  /** The services that live in other threads, by name. */
+  readonly #lodgings = new Map<string, Lodging>()
+  /** Who waits for a name to stand in the table. */
+  readonly #listed = new Map<string, () => void>()
+  readonly #ends: (() => void)[] = []
+  #closed = false
+
+  constructor(app: Orchestrator, name: string) {
+    this.#app = app
+    this.name = name
+    this.#feed()
+    this.#ends.push(door('registry', this.#id, (port) => this.#accept(port)))
+    shares.set(name, this)
+    this.#announce((shared) => shared.set(name, address(this.#id, name, this.#table.buffer)))
+    const close = (): void => void this.close()
+    app.signal.addEventListener('abort', close, { once: true })
+    this.#ends.push(() => app.signal.removeEventListener('abort', close))
+  }
+
+  connect(): ThreadHandle {
+    if (this.#closed)
+      throw new KeelsonError('CLOSED', `the shared registry '${this.name}' - is closed; share the orchestrator again`)
+    const { port1, port2 } = new MessageChannel()
+    this.#accept(port1)
+    return { ...address(this.#id, this.name, this.#table.buffer), port: port2 }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    shares.delete(this.name)
+    this.#announce((shared) => {
+      if (shared.get(this.name)?.id === this.#id) shared.delete(this.name)
+    })
+    for (const end of this.#ends) end()
+    const gone = [...this.#tenants].map((tenant) => tenant.evict())
+    await Promise.all(gone)
+    this.#table.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #announce(change: (shared: Map<string, Address>) => void): void {
+    const before = inherited()
+    const shared = new Map(before.shared)
+    change(shared)
+    bequeath({ ...before, shared })
+  }
+
+  /** Keeps the table as the events tell. */
+  #feed(): void {
+    const table = this.#table
+    const app = this.#app
+    const { seq, services } = app.snapshot()
+    table.tally(seq)
+    for (const { name, state, health, epoch, attempt = 0, since, stopReason } of services)
+      table.add(name, { state, health, epoch, attempt, seq, timestamp: since, reason: stopReason })
+    this.#ends.push(
+      app.on('registered', ({ name, epoch, seq, timestamp }) => {
+        table.add(name, { state: 'unknown', health: 'unknown', reason: undefined, epoch, attempt: 0, seq, timestamp })
+        this.#listed.get(name)?.()
+      }),
+      app.on('state', (event) => {
+        const { name, oldState, newState, health, reason, epoch, attempt = 0, seq, timestamp, error } = event
+        table.update(name, { state: newState, health, reason, epoch, attempt, seq, timestamp })
+        if (this.#lodgings.size > 0)
+          this.#told(name, { name, oldState, newState, health, epoch, timestamp, ...only({ error, reason }) })
+      }),
+      app.on('health', ({ name, state, newHealth: health, epoch, seq, timestamp, error }) => {
+        table.update(name, { state, health, reason: undefined, epoch, seq, timestamp })
+        if (this.#lodgings.size > 0)
+          this.#told(name, { name, oldState: state, newState: state, health, epoch, timestamp, ...only({ error }) })
+      }),
+      app.on('unregistered', ({ name, seq }) => {
+        table.remove(name, seq)
+        const lodging = this.#lodgings.get(name)
+        if (lodging === undefined) return
+        this.#lodgings.delete(name)
+        lodging.gone()
+      }),
+    )
+    for (const kind of ['operation', 'status', 'retry', 'warning', 'listenerError'] as const)
+      this.#ends.push(app.on(kind, ({ seq }) => table.tally(seq)))
+  }
+
+  /** Resolves when every thread finds the name: a turn may be long, and its events are delivered after it. */
+  async #found(name: string): Promise<void> {
+    if (this.#table.has(name)) return
+    await new Promise<void>((resolve) => this.#listed.set(name, resolve))
+    this.#listed.delete(name)
+  }
+
+  #told(name: string, change: StateChange): void {
+    this.#lodgings.get(name)?.tell(change)
+  }
+
+  #accept(port: MessagePort): void {
+    const tenant: Tenant = new Tenant(port, {
+      app: this.#app,
+      lodgings: this.#lodgings,
+      found: (name) => this.#found(name),
+      left: () => this.#tenants.delete(tenant),
+    })
+    this.#tenants.add(tenant)
+  }
+}
+
+function only(fields: { readonly error?: unknown; readonly reason?: StopReason | 'exhausted' | undefined }): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
+}
+
+interface TenantHost {
+  readonly app: Orchestrator
+  /** The services that live in any other thread, by name. */
+  readonly lodgings: Map<string, Lodging>
+  found(name: string): Promise<void>
+  left(): void
+}
+
+/** One thread that is attached. */
+class Tenant {
+  readonly #host: TenantHost
+  readonly #app: Orchestrator
+  readonly #link: Link
+  /** The services that live there, by their number. */
+  readonly #own = new Map<number, Lodging>()
+
+  constructor(port: MessagePort, host: TenantHost) {
+    this.#host = host
+    this.#app = host.app
+    this.#link = new Link(port, this.#answers(), () => this.#gone())
+  }
+
+  /** The registry is closed: its services leave the application, then it is told. */
+  async evict(): Promise<void> {
+    const names = [...this.#own.values()].map(({ service }) => service.name)
+    await Promise.all(names.map((name) => this.#remove(name)))
+    this.#link.close()
+  }
+
+  /** The thread is gone: what lived in it is lost, in this turn; who requires it waits for it. */
+  #gone(): void {
+    this.#host.left()
+    for (const lodging of this.#own.values()) {
+      const { name } = lodging.service
+      if (this.#app.registry.get(name) !== lodging.service) continue
+      lodging.lost()
+      void this.#remove(name)
+    }
+    this.#own.clear()
+  }
+
+  async #remove(name: string): Promise<void> {
+    try {
+      await this.#app.unregister(name, { force: true })
+    } catch {} // removed all the same, or the application is closed and nothing is up
+  }
+
+  #answers(): Answers {
+    const app = this.#app
+    const named = (name: unknown): string => name as string
+    const lodging = (key: unknown): Lodging | undefined => this.#own.get(key as number)
+    return {
+      startService: ([name, options], { signal }) => app.startService(named(name), within(options, signal)),
+      stopService: ([name, options], { signal }) => app.stopService(named(name), within(options, signal)),
+      restartService: ([name, options], { signal }) => app.restartService(named(name), within(options, signal)),
+      register: ([lodged]) => this.#register(lodged as Lodged),
+      unregister: ([name, options]) => app.unregister(named(name), options as object),
+      explain: ([name]): Explanation => app.explain(named(name)),
+      getServiceStatus: ([name]) => this.#status(named(name)),
+      health: () => this.#health(),
+      graph: () => {
+        const graph = app.graph()
+        return { ...graph.toJSON(), mermaid: graph.toMermaid(), dot: graph.toDot() }
+      },
+      events: ([options], asked) => this.#events(options as object, asked),
+      // Of the services that live there
+      own: ([key, epoch, id]) => lodging(key)?.own(epoch as number, id as number),
+      status: ([key, epoch, text, detail]) => lodging(key)?.status(epoch as number, text as string, detail as string),
+      log: ([key, epoch, level, message, fields]) =>
+        lodging(key)?.log(epoch as number, level as 'info', message as string, fields as object),
+      fail: ([key, epoch, failure]) => lodging(key)?.fail(epoch as number, failure as Failure),
+      failing: ([key, failure]) => lodging(key)?.failing(failure as Failure['failure']),
+      data: ([key, data]) => lodging(key)?.data(data as Record<string, unknown>),
+    }
+  }
+
+  async #register(lodged: Lodged): Promise<void> {
+    const lodging = new Lodging(lodged, this.#link)
+    this.#app.registry.register(lodging.service)
+    // Known before the turn in which an application that runs starts it.
+    this.#own.set(lodged.key, lodging)
+    this.#host.lodgings.set(lodged.name, lodging)
+    await this.#host.found(lodged.name)
+  }
+
+  /** A status whose data can cross, or an error that says which field of it cannot. */
+  #status(name: string): ServiceStatus {
+    const status = this.#app.getServiceStatus(name)
+    const why = uncrossable(status.data, 'data')
+    if (why !== undefined) throw new KeelsonError('SERVICE_INVALID', `service '${name}' - ${why}`)
+    return status
+  }
+
+  /** A roll-up must not fail for the data of one service: what cannot cross is left out. */
+  #health(): HealthReport {
+    const { services, ...report } = this.#app.health()
+    return {
+      ...report,
+      services: services.map(({ data, ...status }) =>
+        data === undefined || uncrossable(data, 'data') !== undefined ? status : { ...status, data },
+      ),
+    }
+  }
+
+  async #events(options: object, { signal, send }: Asked): Promise<void> {
+    const events: AsyncIterable<OrchestratorEvent> = this.#app.events(within(options, signal))
+    for await (const event of events) {
+      const snapshot = event.type === 'snapshot' ? { ...event.snapshot, services: this.#health().services } : undefined
+      if (!(await send(snapshot === undefined ? event : { ...event, snapshot }))) return
+    }
+  }
+}
+
+/** Options as they were given there, with the signal that stands for the one there. */
+function within(options: unknown, signal: AbortSignal | undefined): object {
+  return signal === undefined ? (options as object) : { ...(options as object), signal }
+}
+
+/** Whether this thread is where the registry of this address lives. */
+export const isHere = ({ process, thread }: Address): boolean => process === here.process && thread === here.thread

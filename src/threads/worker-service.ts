@@ -1,0 +1,178 @@
+// A worker thread as a service: spawned, watched, stopped by message first and by force in the end, restarted by policy.
+// The thread says itself when it is up; what it registers through attachRegistry() is another matter.
+
+import { MessageChannel, type MessagePort, type Worker, type WorkerOptions } from 'node:worker_threads'
+import {
+  type CheckContext,
+  type CheckResult,
+  defineService,
+  KeelsonError,
+  type Service,
+  type ServiceOptions,
+} from '../index.js'
+import { closeAll } from './attach.js'
+import { Link } from './link.js'
+import { door, inherited, knock, spawn } from './ports.js'
+
+/** Options of `workerService`: those of every service, and what its thread runs. */
+export interface WorkerServiceOptions extends ServiceOptions {
+  /** The module that the thread runs; it calls `workerReady()` when it is up. */
+  readonly url: URL | string
+  /** Options of Node's `Worker`: `workerData`, `resourceLimits`, `env`, `execArgv` and so on. */
+  readonly worker?: WorkerOptions
+}
+
+/** What a worker does for the service that it is. */
+export interface WorkerDuties {
+  /** Run before the thread is ended; bounded by `stopTimeout`. What the thread has registered is at rest by then. */
+  readonly stop?: () => unknown
+  /** How it is; asked as `healthCheck` says. Without it the thread is healthy if it answers at all. */
+  readonly check?: (context: { readonly signal: AbortSignal }) => CheckResult | Promise<CheckResult>
+}
+
+let count = 0
+
+/**
+ * A worker thread as a service. It is up when its module has called {@link workerReady}; an exit with code 0 is a clean
+ * end, every other one, an uncaught error and running out of memory are crashes; its check is answered by its event loop,
+ * so that a blocked thread becomes unhealthy. A stop is a message first; when `stopTimeout` is over, the thread is
+ * terminated.
+ *
+ * *Guarantees:* no thread of an earlier epoch is left when the next begins (R2, R3).
+ *
+ * Runnable: `examples/16-threads.ts`.
+ * @throws `SERVICE_INVALID` for a bad name, `CONFIG_INVALID` with the path of an offending option (R51).
+ */
+export function workerService(name: string, options: WorkerServiceOptions): Service {
+  const { url, worker: threadOptions = {}, ...rest } = options ?? {}
+  if (!(url instanceof URL) && (typeof url !== 'string' || url === ''))
+    throw new KeelsonError(
+      'CONFIG_INVALID',
+      `service '${name}': url is ${String(url)}; pass the URL or the absolute path of a module`,
+    )
+  if (typeof threadOptions !== 'object' || threadOptions === null)
+    throw new KeelsonError(
+      'CONFIG_INVALID',
+      `service '${name}': worker is ${String(threadOptions)}; pass options of Node's Worker`,
+    )
+  let thread: Thread | undefined
+  return defineService(name, {
+    ...rest,
+    start: ({ own, signal }) => {
+      const made = new Thread(name, url, threadOptions)
+      thread = made
+      own(() => made.terminate())
+      signal.addEventListener('abort', () => made.giveUp(), { once: true })
+      return made.ready
+    },
+    run: () => thread?.ended,
+    stop: () => thread?.stop(),
+    check: (context) => thread?.check(context),
+    data: () => ({ threadId: thread?.id }),
+  })
+}
+
+/** One thread, from its making to its exit. */
+class Thread {
+  /** Resolves when it says that it is up; rejects when it ends before. */
+  readonly ready: Promise<void>
+  /** Resolves when it has exited with code 0; rejects with what ended it. */
+  readonly ended: Promise<void>
+  /** Its number among the threads of the process. */
+  readonly id: number
+  readonly #name: string
+  readonly #worker: Worker
+  readonly #shut: () => void
+  #link: Link | undefined
+  #stopped = false
+  #giveUp = (_why: unknown): void => {}
+
+  constructor(name: string, url: URL | string, options: WorkerOptions) {
+    this.#name = name
+    const id = ++count
+    let up = (): void => {}
+    this.ready = new Promise((resolve, reject) => {
+      up = resolve
+      this.#giveUp = reject
+    })
+    this.ready.catch(() => {})
+    this.#shut = door('worker', id, (port, from) => {
+      if (from !== this.id) return port.close() // a thread that it has made inherits its number
+      this.#link = new Link(port, {}, () => {})
+      up()
+    })
+    try {
+      this.#worker = spawn(url, { name, ...options }, id)
+    } catch (error) {
+      this.#shut()
+      throw error
+    }
+    this.id = this.#worker.threadId
+    this.ended = new Promise((resolve, reject) => {
+      this.#worker.once('error', reject)
+      this.#worker.once('exit', (code) => {
+        this.#shut()
+        const why = new Error(`the thread of '${this.#name}' exited with code ${code}`)
+        this.#giveUp(why)
+        if (code === 0 || this.#stopped) resolve()
+        else reject(why)
+      })
+    })
+    this.ended.catch(this.#giveUp)
+  }
+
+  /** Nobody waits for it any more. */
+  giveUp(): void {
+    this.#giveUp(new Error(`the thread of '${this.#name}' was given up before it was ready`))
+  }
+
+  async check({ signal }: CheckContext): Promise<CheckResult> {
+    return (await this.#link?.call('check', [], { signal })) as CheckResult
+  }
+
+  /** Asks it to stop, and ends it when it has. */
+  async stop(): Promise<void> {
+    const { closed = true } = this.#link ?? {}
+    if (!closed) await this.#link?.call('stop', [])
+    await this.terminate()
+  }
+
+  async terminate(): Promise<void> {
+    this.#stopped = true
+    this.#shut()
+    await this.#worker.terminate()
+  }
+}
+
+/**
+ * Called in the module of a `workerService`, once it is up: the service is active from then on. The thread stays until the
+ * service is stopped.
+ * @throws `CONFIG_INVALID` in a thread that no `workerService` has made, or when it was called before.
+ */
+export async function workerReady(duties: WorkerDuties = {}): Promise<void> {
+  const { worker } = inherited()
+  if (worker === undefined || isReady)
+    throw new KeelsonError(
+      'CONFIG_INVALID',
+      isReady
+        ? 'workerReady() - was called before; call it once, when all is up'
+        : 'workerReady() - this thread is no workerService; register it as one',
+    )
+  isReady = true
+  const { port1, port2 } = new MessageChannel()
+  const link: Link = new Link(
+    port1,
+    {
+      check: (_, { signal }) => duties.check?.({ signal: signal as AbortSignal }),
+      stop: async () => {
+        await closeAll()
+        await duties.stop?.()
+      },
+    },
+    () => {},
+  )
+  link.hold()
+  await knock(worker.parent, 'worker', worker.id, port2 as MessagePort)
+}
+
+let isReady = false
