@@ -186,7 +186,10 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     for (const each of raised) {
       if (each !== record) {
         if (each.active && each.wanted) continue
-        if (each.down === 0) each.wanted = true // who was told to be down is not told otherwise by that
+        if (each.down === 0) {
+          each.wanted = true // who was told to be down is not told otherwise by that
+          each.overtake()
+        }
         this.reconciler.post(() => this.reconciler.look(each, record.lastSeq))
       }
       for (const { to, spec } of each.deps) if (!spec.optional && to.core !== undefined && !to.removing) raised.add(to)

@@ -284,6 +284,11 @@ export class Record implements Timed, Owner {
     else without(this.stops, part)
   }
 
+  /** It is wanted again: who waits for its rest hears of it. */
+  overtake(): void {
+    for (const part of this.stops.slice()) part.driver.overtaken(part)
+  }
+
   /** Its end, asked for now unless it has been. */
   stopping(now: Instant): Ending {
     this.stop ??= new Ending(now)

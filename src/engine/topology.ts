@@ -144,6 +144,14 @@ export class Topology {
     }
   }
 
+  /** What a service depends on, and what does that is about to take its place. */
+  needs({ deps, exchanging }: Record): readonly Pick<Edge, 'to' | 'spec'>[] {
+    const next = exchanging?.next
+    if (next === undefined) return deps
+    const find = (name: string): Record => this.records.get(name) ?? new Record(name, this.#shared, NEVER)
+    return [...deps, ...next.edges.map((spec) => ({ spec, to: find(spec.name) }))]
+  }
+
   /** Gives a service other settings, from its next decision on; checks them first. */
   reconfigure(record: Record, options: LiveOptions): void {
     const { core } = record

@@ -6,9 +6,9 @@ import { serves } from '../kernel/health.js'
 import { step } from '../kernel/state.js'
 import type { HealthStatus, ServiceState, StateChange, StateUpdater, StopReason } from '../service.js'
 import type { EventBody, EventLog, Writable } from './event-log.js'
-import { NO_WAITS, waitsOf } from './neighbours.js'
 import type { Moment } from './ports.js'
 import type { Record } from './record.js'
+import { NO_WAITS, waitsOf } from './report.js'
 
 export class Writer {
   readonly #log: EventLog

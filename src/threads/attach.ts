@@ -25,7 +25,7 @@ import { isHere, type ThreadHandle } from './share.js'
 import { type Place, TableReader } from './table-reader.js'
 import { ThreadEvents } from './thread-events.js'
 import { type Awaited, ServiceView } from './view.js'
-import { checkSignal, type WaitOptions, Waits } from './waits.js'
+import { checkOptions, checkSignal, type WaitOptions, Waits } from './waits.js'
 
 /** Options of `attachRegistry`. */
 export interface AttachOptions {
@@ -84,10 +84,10 @@ function isHandle(to: AttachOptions | ThreadHandle): to is ThreadHandle {
   if (typeof to !== 'object' || to === null)
     throw new KeelsonError('CONFIG_INVALID', `attachRegistry() - takes { name } or a handle, not ${String(to)}`)
   if (!('keelson' in to || 'port' in to || 'table' in to)) return false
-  const { process, table, port, name } = to as Partial<ThreadHandle>
+  const { pid, table, port, name } = to as Partial<ThreadHandle>
   const bad =
-    process !== here.process
-      ? `is of process ${String(process)}, this is ${here.process}`
+    pid !== here.pid
+      ? `is of process ${String(pid)}, this is ${here.pid}`
       : !(table instanceof SharedArrayBuffer)
         ? 'has no table; send it as it is, by postMessage'
         : typeof port?.postMessage !== 'function'
@@ -289,6 +289,7 @@ export class AttachedRegistry implements AsyncDisposable {
    */
   events(options: EventsOptions = {}): AsyncIterableIterator<OrchestratorEvent> {
     if (this.#closed) throw gone()
+    checkOptions('events()', options)
     checkSignal('events()', options.signal)
     return new ThreadEvents(this.#link, { since: this.#table.seq, ...options })
   }
@@ -303,6 +304,7 @@ export class AttachedRegistry implements AsyncDisposable {
     this.#link.close()
   }
 
+  /** `close()`, by `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
@@ -336,19 +338,24 @@ export class AttachedRegistry implements AsyncDisposable {
 
   /** What the owner's thread asks of the services that live here. */
   #answers(): Answers {
-    const lodger = (key: unknown): Lodger => this.#lodgers.get(key as number) as Lodger
+    const known = (key: unknown): Lodger | undefined => this.#lodgers.get(key as number)
+    const lodger = (key: unknown): Lodger => {
+      const found = known(key)
+      if (found !== undefined) return found
+      throw new KeelsonError('CLOSED', 'a service of another thread - lives there no more; register it again')
+    }
     return {
       start: ([key, epoch]) => lodger(key).start(epoch as number),
       run: ([key, epoch]) => lodger(key).run(epoch as number),
       stop: ([key, epoch, reason]) => lodger(key).stop(epoch as number, reason as StopReason),
       check: ([key, epoch], { signal }) => lodger(key).check(epoch as number, signal as AbortSignal),
       dispose: ([key, id]) => lodger(key).dispose(id as number),
-      abort: ([key, epoch, reason]) => lodger(key)?.abort(epoch as number, reason),
-      hurry: ([key, epoch]) => lodger(key)?.hurry(epoch as number),
-      over: ([key, epoch]) => lodger(key)?.over(epoch as number),
-      told: ([key, change]) => lodger(key)?.told(change as StateChange),
+      abort: ([key, epoch, reason]) => known(key)?.abort(epoch as number, reason),
+      hurry: ([key, epoch]) => known(key)?.hurry(epoch as number),
+      over: ([key, epoch]) => known(key)?.over(epoch as number),
+      told: ([key, change]) => known(key)?.told(change as StateChange),
       gone: ([key]) => {
-        const left = this.#lodgers.get(key as number)
+        const left = known(key)
         if (left === undefined) return
         this.#moveOut(left)
         left.release()

@@ -16,6 +16,7 @@ import { type Answers, type Asked, Link } from './link.js'
 import { type Failure, type Lodged, Lodging } from './lodging.js'
 import { type Address, address, bequeath, door, here, inherited } from './ports.js'
 import { TableWriter } from './table-writer.js'
+import { checkOptions } from './waits.js'
 import { uncrossable } from './wire.js'
 
 /** Options of `shareRegistry`. */
@@ -58,6 +59,7 @@ let count = 0
  * `CLOSED` for one that is disposed of.
  */
 export function shareRegistry(app: Orchestrator, options: ShareOptions = {}): SharedRegistry {
+  checkOptions('shareRegistry()', options)
   const { name = 'default' } = options
   if (typeof app?.getServiceStatus !== 'function' || !(app.signal instanceof AbortSignal))
     throw new KeelsonError('CONFIG_INVALID', 'shareRegistry() - takes an Orchestrator; pass the one to share')
@@ -314,4 +316,4 @@ function within(options: unknown, signal: AbortSignal | undefined): object {
 }
 
 /** Whether this thread is where the registry of this address lives. */
-export const isHere = ({ process, thread }: Address): boolean => process === here.process && thread === here.thread
+export const isHere = ({ pid, thread }: Address): boolean => pid === here.pid && thread === here.thread

@@ -4,6 +4,7 @@
 import { type HealthStatus, KeelsonError, type ServiceState } from '../index.js'
 import {
   CELL,
+  copyOf,
   FIELD,
   HEAD,
   hashOf,
@@ -84,14 +85,9 @@ export class TableReader {
   }
 
   /** State, health and reason in one word, or `undefined` if the service is gone. */
-  packed(place: Place): number | undefined {
-    const { words } = this
-    const { at } = place
-    for (;;) {
-      const version = Atomics.load(words, at + RECORD.version)
-      const word = Atomics.load(words, at + RECORD.copies + (version & 1) * RECORD.copy + FIELD.packed)
-      if (Atomics.load(words, at + RECORD.version) === version) return this.lives(place) ? word : undefined
-    }
+  now(place: Place): number | undefined {
+    const word = Atomics.load(this.words, place.at + RECORD.now)
+    return this.lives(place) ? word : undefined
   }
 
   /** All that the table tells of a service, as it was at one instant; `undefined` if it is gone. */
@@ -99,9 +95,8 @@ export class TableReader {
     const { words } = this
     const { at } = place
     for (;;) {
-      const version = Atomics.load(words, at + RECORD.version)
-      const copy = at + RECORD.copies + (version & 1) * RECORD.copy
-      const word = Atomics.load(words, copy + FIELD.packed)
+      const word = Atomics.load(words, at + RECORD.now)
+      const copy = copyOf(at, word)
       const reading = {
         state: stateIn(word),
         health: healthIn(word),
@@ -110,7 +105,7 @@ export class TableReader {
         timestamp: joined(Atomics.load(words, copy + FIELD.time), Atomics.load(words, copy + FIELD.time + 1)),
         seq: joined(Atomics.load(words, copy + FIELD.seq), Atomics.load(words, copy + FIELD.seq + 1)),
       }
-      if (Atomics.load(words, at + RECORD.version) !== version) continue
+      if (Atomics.load(words, at + RECORD.now) !== word) continue
       if (!this.lives(place)) return undefined
       const reason = reasonIn(word)
       return reason === undefined ? reading : { ...reading, reason }

@@ -4,6 +4,8 @@
 import { type HealthStatus, KeelsonError, type ServiceState } from '../index.js'
 import {
   CELL,
+  changed,
+  copyOf,
   FIELD,
   HEAD,
   hashOf,
@@ -11,7 +13,6 @@ import {
   low,
   MAGIC,
   MAKE,
-  packed,
   RECORD,
   type Reason,
   reasonIn,
@@ -102,7 +103,7 @@ export class TableWriter {
     const at = this.#places.get(name)
     if (at === undefined) return
     const { state, reason } = entry
-    const kept = reason ?? (state === 'starting' ? undefined : reasonIn(this.#get(this.#copyOf(at) + FIELD.packed)))
+    const kept = reason ?? (state === 'starting' ? undefined : reasonIn(this.#get(at + RECORD.now)))
     this.#fill(at, entry, kept)
     this.tally(entry.seq)
   }
@@ -121,25 +122,25 @@ export class TableWriter {
   /** From now on whoever waits is told that nobody will write here any more. */
   close(): void {
     this.#set(HEAD.closed, 1)
-    for (const at of this.#places.values()) Atomics.notify(this.#words, at + RECORD.version)
+    for (const at of this.#places.values()) Atomics.notify(this.#words, at + RECORD.now)
     Atomics.notify(this.#words, HEAD.directory)
   }
 
   #fill(at: number, entry: Entry, reason: Reason = entry.reason): void {
     const words = this.#words
-    const version = Atomics.load(words, at + RECORD.version) + 1
-    const to = at + RECORD.copies + (version & 1) * RECORD.copy
+    const word = Atomics.load(words, at + RECORD.now)
     const { state, health, epoch, timestamp, seq } = entry
-    const attempt = entry.attempt ?? Atomics.load(words, this.#copyOf(at) + FIELD.attempt)
-    Atomics.store(words, to + FIELD.packed, packed(state, health, reason))
+    const attempt = entry.attempt ?? Atomics.load(words, copyOf(at, word) + FIELD.attempt)
+    const next = changed(word, state, health, reason)
+    const to = copyOf(at, next)
     Atomics.store(words, to + FIELD.epoch, epoch)
     Atomics.store(words, to + FIELD.attempt, attempt)
     Atomics.store(words, to + FIELD.time, low(timestamp))
     Atomics.store(words, to + FIELD.time + 1, high(timestamp))
     Atomics.store(words, to + FIELD.seq, low(seq))
     Atomics.store(words, to + FIELD.seq + 1, high(seq))
-    Atomics.store(words, at + RECORD.version, version)
-    this.#wake(at + RECORD.version)
+    Atomics.store(words, at + RECORD.now, next)
+    this.#wake(at + RECORD.now)
   }
 
   /** Wakes who sleeps on a word; their flag stands behind it. */
@@ -233,10 +234,6 @@ export class TableWriter {
     const same = this.#free.get(length)
     if (same === undefined) this.#free.set(length, [at])
     else same.push(at)
-  }
-
-  #copyOf(at: number): number {
-    return at + RECORD.copies + (this.#get(at + RECORD.version) & 1) * RECORD.copy
   }
 
   #get(at: number): number {

@@ -44,6 +44,7 @@ export class Waits {
 
   waitFor(name: string, what: Awaited, options: WaitOptions): Promise<ServiceView> {
     const subject = `waitFor('${String(name)}')`
+    checkOptions(subject, options)
     check(subject, what, options)
     const { signal, timeout = Infinity } = options
     if (signal?.aborted === true) return Promise.reject(signal.reason)
@@ -101,8 +102,10 @@ export class Waits {
     return end
   }
 
-  waitForSync(name: string, what: Awaited, { timeout = Infinity }: { readonly timeout?: number }): ServiceView {
+  waitForSync(name: string, what: Awaited, options: { readonly timeout?: number }): ServiceView {
     const subject = `waitForSync('${String(name)}')`
+    checkOptions(subject, options)
+    const { timeout = Infinity } = options
     if (here.isMain)
       throw new KeelsonError('CONFIG_INVALID', `${subject} - would block the main thread; use waitFor() there`)
     check(subject, what, { timeout })
@@ -135,7 +138,7 @@ export class Waits {
   }
 }
 
-const wordOf = (place: Place | undefined): number => (place === undefined ? HEAD.directory : place.at + RECORD.version)
+const wordOf = (place: Place | undefined): number => (place === undefined ? HEAD.directory : place.at + RECORD.now)
 
 function check(subject: string, what: Awaited, { signal, timeout }: WaitOptions): void {
   if (typeof what !== 'function' && !AWAITED.includes(what))
@@ -149,6 +152,12 @@ function check(subject: string, what: Awaited, { signal, timeout }: WaitOptions)
       `${subject}: timeout is ${String(timeout)}; pass milliseconds above 0, or Infinity`,
     )
   checkSignal(subject, signal)
+}
+
+/** @throws `CONFIG_INVALID` for what are no options. */
+export function checkOptions(subject: string, options: unknown): void {
+  if (typeof options === 'object' && options !== null) return
+  throw new KeelsonError('CONFIG_INVALID', `${subject}: options are ${String(options)}; pass an object, or nothing`)
 }
 
 /** @throws `CONFIG_INVALID` for what is no AbortSignal. */

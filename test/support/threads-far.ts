@@ -1,0 +1,177 @@
+/**
+ * Another thread in hand: a test says what is done there, in place.
+ *
+ *     const far = await farThread()
+ *     expect(await far.run(({ services }, name) => services.get(name)?.state, 'store')).toBe('running')
+ *
+ * A function that runs there sees nothing of the test but its arguments, which are cloned; `kept` lives as long as the
+ * thread. What it throws is thrown here, with its code. `heard` is what it told by `tell`, in order.
+ */
+import { once } from 'node:events'
+import { Worker, type WorkerOptions } from 'node:worker_threads'
+import type { Orchestrator } from 'keelson'
+import type { AttachedRegistry, AttachOptions, ThreadHandle } from 'keelson/threads'
+import { afterAll, afterEach, beforeAll } from 'vitest'
+import { type Deferred, deferred } from './promises.js'
+import { type Bundled, bundled } from './threads-bundle.js'
+
+/** What a function in the other thread is given. */
+export interface There {
+  readonly services: AttachedRegistry
+  readonly keelson: typeof import('keelson')
+  readonly threads: typeof import('keelson/threads')
+  // biome-ignore lint/suspicious/noExplicitAny: what one call leaves there for the next is its own affair
+  readonly kept: Record<string, any>
+  /** The code of what is thrown, or its text. */
+  codeOf(act: () => unknown): Promise<string>
+  /** Says something to the test. */
+  tell(what: unknown): void
+}
+
+/** What a thread is made with. */
+export interface FarSet {
+  /** What it attaches to before anything else; left out: nothing. */
+  readonly attach?: AttachOptions | ThreadHandle | undefined
+  /** It is a worker service, and says so. */
+  readonly ready?: boolean
+}
+
+export interface FarCall {
+  readonly id: number
+  readonly source: string
+  readonly args: readonly unknown[]
+}
+
+export interface FarAnswer {
+  readonly id: number
+  readonly value?: unknown
+  readonly thrown?: object
+}
+
+type Act<Args extends readonly unknown[], Result> = (there: There, ...args: Args) => Result
+
+export class Far {
+  readonly worker: Worker
+  /** What it told. */
+  readonly heard: unknown[] = []
+  /** Its exit code, once it has one. */
+  readonly exited: Promise<number>
+  readonly #calls = new Map<number, Deferred<unknown>>()
+  readonly #waiting = new Set<() => void>()
+  #id = 0
+
+  constructor(worker: Worker) {
+    this.worker = worker
+    this.exited = once(worker, 'exit').then(([code]) => code as number)
+    this.#calls.set(0, deferred<unknown>())
+    worker.on('message', (message: FarAnswer & { what?: unknown }) => {
+      if ('what' in message) {
+        this.heard.push(message.what)
+        for (const look of [...this.#waiting]) look()
+      } else this.#settle(message)
+    })
+    worker.once('error', (error) => this.#end(error))
+    worker.once('exit', (code) => this.#end(new Error(`the thread has exited with code ${code}`)))
+  }
+
+  /** Resolves when it is there, and attached. */
+  get up(): Promise<unknown> {
+    return this.#calls.get(0)?.promise ?? Promise.resolve()
+  }
+
+  /** Runs a function there. */
+  run<Args extends readonly unknown[], Result>(act: Act<Args, Result>, ...args: Args): Promise<Awaited<Result>> {
+    const id = ++this.#id
+    const call = deferred<unknown>()
+    this.#calls.set(id, call)
+    this.worker.postMessage({ id, source: `${act}`, args } satisfies FarCall)
+    return call.promise as Promise<Awaited<Result>>
+  }
+
+  /** Like `run`, giving some of the arguments away; nobody asks for what it gives. */
+  give<Args extends readonly unknown[]>(act: Act<Args, unknown>, transfer: readonly unknown[], ...args: Args): void {
+    this.worker.postMessage({ id: ++this.#id, source: `${act}`, args } satisfies FarCall, transfer as never)
+  }
+
+  /** Resolves when it has told this. */
+  hears(what: unknown, times = 1): Promise<void> {
+    const text = JSON.stringify(what)
+    const isHeard = (): boolean => this.heard.filter((each) => JSON.stringify(each) === text).length >= times
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (!isHeard()) return
+        this.#waiting.delete(look)
+        resolve()
+      }
+      this.#waiting.add(look)
+      look()
+    })
+  }
+
+  async terminate(): Promise<void> {
+    await this.worker.terminate()
+  }
+
+  #settle({ id, value, thrown }: FarAnswer): void {
+    const call = this.#calls.get(id)
+    this.#calls.delete(id)
+    if (thrown === undefined) call?.resolve(value)
+    else call?.reject(Object.assign(new Error(), thrown))
+  }
+
+  #end(why: Error): void {
+    for (const { promise, reject } of this.#calls.values()) {
+      promise.catch(() => {})
+      reject(why)
+    }
+    this.#calls.clear()
+  }
+}
+
+const left: (() => unknown)[] = []
+
+/** Done after the test, last in first out. */
+export function after(act: () => unknown): void {
+  left.push(act)
+}
+
+let program: Bundled
+beforeAll(async () => {
+  program = await bundled(new URL('../threads/far-worker.ts', import.meta.url))
+})
+afterAll(() => program[Symbol.asyncDispose]())
+
+/** What such a thread runs. */
+export const farUrl = (): URL => program.url
+
+/** Another thread, ended after the test; attached as `attach` says, by default to what is shared as `default`. */
+export async function farThread(set: FarSet = { attach: {} }, options: WorkerOptions = {}): Promise<Far> {
+  const far = new Far(new Worker(program.url, { ...options, workerData: set }))
+  after(() => far.terminate())
+  await far.up
+  return far
+}
+
+/** Resolves when this holds of the application; looked at after every event. */
+export function until(app: Orchestrator, holds: () => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const ends: (() => void)[] = []
+    const look = (): void => {
+      if (!holds()) return
+      for (const end of ends.splice(0)) end()
+      resolve()
+    }
+    for (const kind of ['state', 'health', 'registered', 'unregistered', 'operation', 'status'] as const)
+      ends.push(app.on(kind, look))
+    look()
+  })
+}
+
+/** Resolves when a service is in this state. */
+export function reaches(app: Orchestrator, name: string, state: string): Promise<void> {
+  return until(app, () => app.registry.get(name)?.state === state)
+}
+
+afterEach(async () => {
+  for (const act of left.splice(0).reverse()) await act()
+})

@@ -1,0 +1,38 @@
+/** A process with shared registries in every condition; it ends by itself when nothing of them keeps it up. */
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { defineService, Orchestrator } from 'keelson'
+import { attachRegistry, shareRegistry } from 'keelson/threads'
+
+type Way = 'nothing' | 'a handle' | 'a closed one' | 'a disposed application' | 'a thread that only looked' | 'an exit'
+
+async function owner(way: Way): Promise<void> {
+  const app = new Orchestrator({ services: [defineService('store', {})] })
+  const shared = shareRegistry(app)
+  await app.start()
+  if (way === 'nothing') return
+  if (way === 'a handle') {
+    shared.connect()
+    return
+  }
+  const worker = new Worker(new URL(import.meta.url), { workerData: way })
+  worker.once('exit', (code) => console.log(`thread ${code}`))
+  await new Promise((resolve) => worker.once('message', resolve))
+  console.log(app.getAllServices().map(({ name, state }) => `${name} ${state}`))
+  if (way === 'a closed one') await shared.close()
+  if (way === 'a disposed application') await app[Symbol.asyncDispose]()
+}
+
+async function other(way: Way): Promise<void> {
+  const services = await attachRegistry()
+  await services.waitFor('store')
+  if (way !== 'a thread that only looked') {
+    await services.register(defineService('guest', { dependsOn: ['store'] }))
+    await services.waitFor('guest')
+    void services.waitFor('never').catch(({ code }) => console.log(`wait ${code}`))
+  }
+  parentPort?.postMessage('done')
+  if (way === 'an exit') process.exit(3)
+}
+
+if (isMainThread) await owner(process.argv[2] as Way)
+else await other(workerData)
