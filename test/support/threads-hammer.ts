@@ -7,13 +7,16 @@
  *   the round in both of its words.
  * - Churning: services come and go, every one of them with a number of its own, which the wall clock shows as long as
  *   the owner is busy with it; `number % count` is the number of its name.
+ * - Searching: the same of the bare table, whose entries are numbers: names come and go so fast that its index is made
+ *   anew all the time, while others stay. A view would remember where they stand; here each read looks them up.
  */
 
 import type { ServiceState } from 'keelson'
 import type { AttachedRegistry, ServiceView } from 'keelson/threads'
+import { TableReader } from '../../src/threads/table-reader.js'
 
 export interface Hammering {
-  readonly what: 'cycle' | 'churn'
+  readonly what: 'cycle' | 'churn' | 'search'
   /** Of the registry. */
   readonly name: string
   readonly count: number
@@ -23,6 +26,8 @@ export interface Hammering {
   readonly client: number
   /** Number of the event before the first round. */
   readonly base: number
+  /** The bare table, for who searches it. */
+  readonly table?: SharedArrayBuffer
 }
 
 /** What a reader found. */
@@ -164,4 +169,31 @@ export function churning(registry: AttachedRegistry, hammering: Hammering): Hamm
   }
   const { faults, reads } = findings
   return { reads, faults, changes, gone, last: names.flatMap((name) => registry.get(name)?.read() ?? []) }
+}
+
+/** Looks names up in the bare table: half of them stay, half come and go. */
+export function searching(hammering: Hammering): Hammered {
+  const { count } = hammering
+  const table = new TableReader(hammering.table as SharedArrayBuffer)
+  const names = Array.from({ length: count }, (_, i) => nameOf(i))
+  const findings = new Findings(hammering)
+  const newest = names.map(() => 0)
+  let changes = 0
+  let gone = 0
+  while (findings.goesOn()) {
+    const i = findings.reads % count
+    const place = table.find(names[i]!)
+    const record = place && table.read(place)
+    if (record === undefined) {
+      gone++
+      if (i % 2 === 0) findings.add('what stays was not found', names[i])
+      continue
+    }
+    if (record.seq % count !== i) findings.add('another service', names[i], record)
+    if (record.seq < newest[i]!) findings.add('an older service after a newer one', names[i], newest[i], record)
+    if (record.seq > newest[i]!) changes++
+    newest[i] = record.seq
+  }
+  const { faults, reads } = findings
+  return { reads, faults, changes, gone, last: [] }
 }
