@@ -346,7 +346,7 @@ export class AttachedRegistry implements AsyncDisposable {
       start: ([key, epoch]) => lodger(key).start(epoch as number),
       run: ([key, epoch]) => lodger(key).run(epoch as number),
       stop: ([key, epoch, reason]) => lodger(key).stop(epoch as number, reason as StopReason),
-      check: ([key, epoch], { signal }) => lodger(key).check(epoch as number, signal as AbortSignal),
+      check: ([key, epoch], { signal }) => lodger(key).check(epoch as number, signal),
       dispose: ([key, id]) => lodger(key).dispose(id as number),
       abort: ([key, epoch, reason]) => known(key)?.abort(epoch as number, reason),
       hurry: ([key, epoch]) => known(key)?.hurry(epoch as number),

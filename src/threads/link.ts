@@ -11,8 +11,8 @@ type Message = readonly [kind: Kind, id: number | string, value?: unknown, error
 
 /** What an answer is given beside its arguments. */
 export interface Asked {
-  /** Aborted when the caller gives up or is gone; `undefined` if the caller cannot give up. */
-  readonly signal: AbortSignal | undefined
+  /** Aborted when the caller gives up or is gone. */
+  readonly signal: AbortSignal
   /** Sends an item before the answer, as soon as the caller has room for it; `false` if the caller is gone. */
   send(item: unknown): Promise<boolean>
 }
@@ -39,21 +39,21 @@ interface Pending {
 
 /** A call of the other side that has not been answered. */
 class Answering implements Asked {
-  readonly #controller: AbortController | undefined
+  #controller: AbortController | undefined
   readonly #send: (item: unknown) => void
   /** How many items the caller has room for. */
   #room: number
   #waiting: ((goesOn: boolean) => void) | undefined
   #over = false
 
-  constructor(room: number, abortable: boolean, send: (item: unknown) => void) {
+  constructor(room: number, send: (item: unknown) => void) {
     this.#room = room
-    this.#controller = abortable ? new AbortController() : undefined
     this.#send = send
   }
 
-  get signal(): AbortSignal | undefined {
-    return this.#controller?.signal
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    return this.#controller.signal
   }
 
   async send(item: unknown): Promise<boolean> {
@@ -140,9 +140,9 @@ export class Link {
       })
       this.hold()
       signal?.addEventListener('abort', abort, { once: true })
-      const wants = (items === undefined ? 0 : ROOM) * 2 + (signal === undefined ? 0 : 1)
+      const room = items === undefined ? 0 : ROOM
       try {
-        this.#send(KIND.call, id, args, [name, wants])
+        this.#send(KIND.call, id, args, [name, room])
       } catch (error) {
         const why = args.map((arg, i) => uncrossable(arg, names[i] ?? `argument ${i + 1}`)).find((found) => found)
         const told =
@@ -181,7 +181,7 @@ export class Link {
     if (this.#closed) return
     if (kind === KIND.notice) {
       try {
-        this.#answers[id]?.(unpack(value, errors) as unknown[], NOBODY)
+        this.#answers[id]?.(unpack(value, errors) as unknown[], new Answering(0, () => {}))
       } catch {} // nobody there can be told, and nobody here is to blame
       return
     }
@@ -200,8 +200,8 @@ export class Link {
     }
   }
 
-  #answer(id: number, args: readonly unknown[], [name, wants]: [string, number]): void {
-    const answering = new Answering(wants >> 1, (wants & 1) === 1, (item) => this.#send(KIND.item, id, item))
+  #answer(id: number, args: readonly unknown[], [name, room]: [string, number]): void {
+    const answering = new Answering(room, (item) => this.#send(KIND.item, id, item))
     this.#answering.set(id, answering)
     let answer: unknown
     try {
@@ -249,7 +249,6 @@ export class Link {
 }
 
 const ABORTED: unique symbol = Symbol('aborted')
-const NOBODY: Asked = { signal: undefined, send: async () => false }
 
 /** What whoever still waits is told when the other side is gone. */
 export function gone(): KeelsonError {

@@ -315,8 +315,8 @@ function crossable(services: readonly ServiceStatus[]): ServiceStatus[] {
 }
 
 /** Options as they were given there, with the signal that stands for the one there. */
-function within(options: unknown, signal: AbortSignal | undefined): object {
-  return signal === undefined ? (options as object) : { ...(options as object), signal }
+function within(options: unknown, signal: AbortSignal): object {
+  return typeof options === 'object' && options !== null ? { ...options, signal } : (options as object)
 }
 
 /** Whether this thread is where the registry of this address lives. */
