@@ -18,7 +18,7 @@ import { type Failure, type Lodged, Lodging } from './lodging.js'
 import { type Address, address, bequeath, door, here, inherited } from './ports.js'
 import { TableWriter } from './table-writer.js'
 import { checkOptions } from './waits.js'
-import { uncrossable } from './wire.js'
+import { uncrossable, write } from './wire.js'
 
 /** Options of `shareRegistry`. */
 export interface ShareOptions {
@@ -266,9 +266,10 @@ class Tenant {
     const named = (name: unknown): string => name as string
     const lodging = (key: unknown): Lodging | undefined => this.#own.get(key as number)
     return {
-      startService: ([name, options], { signal }) => app.startService(named(name), within(options, signal)),
-      stopService: ([name, options], { signal }) => app.stopService(named(name), within(options, signal)),
-      restartService: ([name, options], { signal }) => app.restartService(named(name), within(options, signal)),
+      startService: ([name, options], { signal }) => app.startService(named(name), within(options, signal)).then(write),
+      stopService: ([name, options], { signal }) => app.stopService(named(name), within(options, signal)).then(write),
+      restartService: ([name, options], { signal }) =>
+        app.restartService(named(name), within(options, signal)).then(write),
       register: ([lodged]) => this.#register(lodged as Lodged),
       unregister: ([name, options]) => app.unregister(named(name), options as object),
       explain: ([name]): Explanation => app.explain(named(name)),
