@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LAWS } from '../../src/testing/laws.js'
 import { explore } from '../support/exhaustive.js'
 import { decisionsOf } from '../support/exhaustive-decisions.js'
-import { graphs } from '../support/exhaustive-graphs.js'
+import { graphs, isRedundant } from '../support/exhaustive-graphs.js'
 import { SMALL, scopesOf } from '../support/exhaustive-plan.js'
 
 it('there are 1, 2, 6 and 31 graphs of one to four services, with edges of one kind', () => {
@@ -16,6 +16,11 @@ it('there are 1, 2, 6 and 31 graphs of one to four services, with edges of one k
 
 it('there are 21 graphs of three services with edges of two kinds, 301 with six', () => {
   expect([graphs(3, ['d', 'o']).length, graphs(3, ['d', 'k', 'o', 's', 'c', 't']).length]).toEqual([21, 301])
+})
+
+it('16 of the 31 graphs of four services have no edge beside a longer way: as many as there are partial orders of four', () => {
+  const needed = [1, 2, 3, 4].map((size) => graphs(size, ['d']).filter((graph) => !isRedundant(graph)).length)
+  expect(needed).toEqual([1, 2, 5, 16])
 })
 
 it('11, 19 and 35 things can be decided about one, two and four services, 16, 28 and 52 with all intents', () => {
