@@ -5,7 +5,7 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LAWS } from '../../src/testing/laws.js'
-import { explore } from '../support/exhaustive.js'
+import { explore, type Scope } from '../support/exhaustive.js'
 import { decisionsOf } from '../support/exhaustive-decisions.js'
 import { graphs, isRedundant } from '../support/exhaustive-graphs.js'
 import { SMALL, scopesOf } from '../support/exhaustive-plan.js'
@@ -67,20 +67,33 @@ describe('every way that a small system can go', () => {
   )
 })
 
-it('systems that are taken for being in one state go on alike, whatever is decided', async () => {
-  const after = new Map<string, { readonly to: string; readonly path: readonly string[] }>()
-  const scope = { graph: { size: 2, edges: 'd' }, from: 'rest', depth: 3, intents: 'few', whole: true } as const
-  const { states, paths } = await explore(scope, [], (path, from, to) => {
-    const key = `${path.at(-1)} in ${from}`
-    const known = after.get(key)
-    if (known) expect(to, `${path.join(' | ')} and ${known.path.join(' | ')}`).toBe(known.to)
-    else after.set(key, { to, path })
-  })
-  expect(states).toBeLessThan(paths)
-  const pruned = await explore({ ...scope, whole: false }, [])
-  expect(pruned.states).toBe(states)
-  expect(pruned.paths).toBe(after.size + 1)
-})
+/** Small systems that are played both whole and without what follows states that were met before. */
+const BOTH: readonly Scope[] = [
+  { graph: { size: 2, edges: 'd' }, from: 'rest', depth: 3, intents: 'few' },
+  { graph: { size: 2, edges: 'c' }, from: 'up', depth: 3, intents: 'few' },
+  { graph: { size: 3, edges: 'dd.' }, from: 'up', depth: 2, intents: 'few' },
+  { graph: { size: 4, edges: 'd..d.d' }, from: 'rest', depth: 2, intents: 'few' },
+]
+
+it.each(BOTH)(
+  'systems that are taken for being in one state go on alike, whatever is decided: $graph.edges, from $from',
+  async (scope) => {
+    const after = new Map<string, { readonly to: string; readonly path: readonly string[] }>()
+    const { states, paths } = await explore({ ...scope, whole: true }, [], (path, from, to) => {
+      const key = `${path.at(-1)} in ${from}`
+      const known = after.get(key)
+      if (known) expect(to, `${path.join(' | ')} and ${known.path.join(' | ')}`).toBe(known.to)
+      else after.set(key, { to, path })
+    })
+    expect(states).toBeLessThan(paths)
+    const pruned = await explore(scope, [])
+    expect(pruned.states).toBe(states)
+    expect(pruned.paths).toBe(after.size + 1)
+    const judged = await explore({ ...scope, alone: 0 }, [])
+    expect([judged.states, judged.paths]).toEqual([pruned.states, pruned.paths])
+    expect(judged.transitions).toBeLessThan(pruned.transitions)
+  },
+)
 
 it('where a law is violated is found, with the fewest decisions that lead to it', async () => {
   const title = 'a service that was retrying never waits'

@@ -18,7 +18,7 @@ export type From = 'rest' | 'up'
  * What is to become of a run in the state that it has come to: another decision, or its end - left alone from here on, or
  * cut off, its state having been seen by the laws.
  */
-export type Verdict = Decision | 'leave' | 'cut'
+type Verdict = Decision | 'leave' | 'cut'
 
 /** Asked in each state at the end of the path, with all that can be decided there. */
 export type Guide = (state: string, next: readonly Decision[]) => Verdict

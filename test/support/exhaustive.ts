@@ -5,7 +5,8 @@
  *
  * A hook ends only when that is decided, well or badly, and time passes only when that is decided, up to the next timer:
  * so each decision is made at a quiet moment, and every order of them is another path. Laws look at every path, to its end.
- * From each new state a run is also left alone: what is in flight ends well, everything is started once more, and stopped.
+ * From each new state - to a depth that the scope may set - a run is also left alone: what is in flight ends well, everything
+ * is started once more, and stopped.
  *
  * What is left out, and what that assumes:
  * - What follows a state that was met before, with no fewer decisions to come: it is the same again, if the text that
