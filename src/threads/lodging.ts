@@ -41,11 +41,15 @@ export class Lodging {
   /** The class of what was thrown last, by that thread's `classify`. */
   #failure: FailureClass | undefined
   #data: Record<string, unknown> = {}
+  /** Why its data did not come, naming the field that cannot cross. */
+  fault: string | undefined
+  readonly #left: () => void
 
-  /** @throws what `defineService` throws. */
-  constructor({ key, name, options, dependencies, runs, checks }: Lodged, link: Link) {
+  /** `left` is called when it is registered no more. @throws what `defineService` throws. */
+  constructor({ key, name, options, dependencies, runs, checks }: Lodged, link: Link, left: () => void) {
     this.key = key
     this.#link = link
+    this.#left = left
     const call = async (hook: string, ...args: readonly unknown[]): Promise<unknown> => {
       // Hooks are entered before the turn's events are delivered: the thread must see what the engine has seen (R11).
       await undefined
@@ -56,14 +60,16 @@ export class Lodging {
       ...options,
       dependsOn: dependencies,
       classify: late,
-      start: (context) => {
+      start: async (context) => {
         const { epoch, signal, own } = context
         this.#failure = undefined
         this.#contexts.clear() // no hook of an earlier epoch is in flight any more (R32)
         this.#contexts.set(epoch, context)
-        signal.addEventListener('abort', () => link.tell('abort', [key, epoch, signal.reason]), { once: true })
+        signal.addEventListener('abort', () => this.#abort(epoch, signal.reason), { once: true })
         own(() => void link.tell('over', [key, epoch]))
-        return call('start', epoch)
+        await undefined // as `call` does: whatever aborts it from now on is told after it
+        if (signal.aborted) throw signal.reason // never entered there, and so not stopped there
+        await link.call('start', [key, epoch])
       },
       ...(runs ? { run: ({ epoch }) => call('run', epoch) } : {}),
       stop: ({ epoch, reason, signal }) => {
@@ -74,7 +80,10 @@ export class Lodging {
       ...(checks
         ? { check: ({ epoch, signal }) => link.call('check', [key, epoch], { signal }) as Promise<HealthStatus> }
         : {}),
-      data: () => this.#data,
+      data: () => {
+        if (this.fault !== undefined) throw new KeelsonError('SERVICE_INVALID', `service '${name}' - ${this.fault}`)
+        return this.#data
+      },
     })
   }
 
@@ -106,8 +115,9 @@ export class Lodging {
     this.#failure = failure
   }
 
-  data(data: Record<string, unknown>): void {
-    this.#data = data
+  data(data: Record<string, unknown> | undefined, fault: string | undefined): void {
+    this.#data = data ?? {}
+    this.fault = fault
   }
 
   // What happens here
@@ -117,8 +127,15 @@ export class Lodging {
     this.#link.tell('told', [this.key, change])
   }
 
+  /** It is registered no more. */
   gone(): void {
+    this.#left()
     this.#link.tell('gone', [this.key])
+  }
+
+  #abort(epoch: number, reason: unknown): void {
+    // A reason that cannot cross is told without it.
+    if (!this.#link.tell('abort', [this.key, epoch, reason])) this.#link.tell('abort', [this.key, epoch])
   }
 
   /** Its thread is gone: whatever life it had has ended. */

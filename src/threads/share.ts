@@ -161,13 +161,16 @@ class Share implements SharedRegistry {
       }),
       app.on('unregistered', ({ name, seq }) => {
         table.remove(name, seq)
-        const lodging = this.#lodgings.get(name)
-        if (lodging === undefined) return
-        this.#lodgings.delete(name)
-        lodging.gone()
+        this.#lodgings.get(name)?.gone()
+      }),
+      app.on('operation', ({ operation, target = '', phase, seq }) => {
+        table.tally(seq)
+        // Another service is in its place, for good.
+        const lodging = operation === 'replace' && phase === 'end' ? this.#lodgings.get(target) : undefined
+        if (lodging !== undefined && app.registry.get(target) !== lodging.service) lodging.gone()
       }),
     )
-    for (const kind of ['operation', 'status', 'retry', 'warning', 'listenerError'] as const)
+    for (const kind of ['status', 'retry', 'warning', 'listenerError'] as const)
       this.#ends.push(app.on(kind, ({ seq }) => table.tally(seq)))
   }
 
@@ -179,7 +182,9 @@ class Share implements SharedRegistry {
   }
 
   #told(name: string, change: StateChange): void {
-    this.#lodgings.get(name)?.tell(change)
+    const lodging = this.#lodgings.get(name)
+    const now = this.#app.registry.get(name)
+    if (now === undefined || now === lodging?.service) lodging?.tell(change) // not of one that took its place
   }
 
   #accept(port: MessagePort): void {
@@ -221,24 +226,23 @@ class Tenant {
 
   /** The registry is closed: its services leave the application, then it is told. */
   async evict(): Promise<void> {
-    const names = [...this.#own.values()].map(({ service }) => service.name)
-    await Promise.all(names.map((name) => this.#remove(name)))
+    await Promise.all([...this.#own.values()].map((lodging) => this.#remove(lodging)))
     this.#link.close()
   }
 
   /** The thread is gone: what lived in it is lost, in this turn; who requires it waits for it. */
   #gone(): void {
     this.#host.left()
-    for (const lodging of this.#own.values()) {
-      const { name } = lodging.service
-      if (this.#app.registry.get(name) !== lodging.service) continue
+    for (const lodging of [...this.#own.values()]) {
       lodging.lost()
-      void this.#remove(name)
+      void this.#remove(lodging)
     }
     this.#own.clear()
   }
 
-  async #remove(name: string): Promise<void> {
+  async #remove({ service }: Lodging): Promise<void> {
+    const { name } = service
+    if (this.#app.registry.get(name) !== service) return // another one has taken its place
     try {
       await this.#app.unregister(name, { force: true })
     } catch {} // removed all the same, or the application is closed and nothing is up
@@ -269,23 +273,29 @@ class Tenant {
         lodging(key)?.log(epoch as number, level as 'info', message as string, fields as object),
       fail: ([key, epoch, failure]) => lodging(key)?.fail(epoch as number, failure as Failure),
       failing: ([key, failure]) => lodging(key)?.failing(failure as Failure['failure']),
-      data: ([key, data]) => lodging(key)?.data(data as Record<string, unknown>),
+      data: ([key, data, fault]) =>
+        lodging(key)?.data(data as Record<string, unknown> | undefined, fault as string | undefined),
     }
   }
 
   async #register(lodged: Lodged): Promise<void> {
-    const lodging = new Lodging(lodged, this.#link)
+    const { key, name } = lodged
+    const { lodgings } = this.#host
+    const lodging: Lodging = new Lodging(lodged, this.#link, () => {
+      this.#own.delete(key)
+      if (lodgings.get(name) === lodging) lodgings.delete(name)
+    })
     this.#app.registry.register(lodging.service)
     // Known before the turn in which an application that runs starts it.
-    this.#own.set(lodged.key, lodging)
-    this.#host.lodgings.set(lodged.name, lodging)
-    await this.#host.found(lodged.name)
+    this.#own.set(key, lodging)
+    lodgings.set(name, lodging)
+    await this.#host.found(name)
   }
 
   /** A status whose data can cross, or an error that says which field of it cannot. */
   #status(name: string): ServiceStatus {
     const status = this.#app.getServiceStatus(name)
-    const why = uncrossable(status.data, 'data')
+    const why = this.#host.lodgings.get(name)?.fault ?? uncrossable(status.data, 'data')
     if (why !== undefined) throw new KeelsonError('SERVICE_INVALID', `service '${name}' - ${why}`)
     return status
   }

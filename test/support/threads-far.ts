@@ -8,11 +8,12 @@
  * thread. What it throws is thrown here, with its code. `heard` is what it told by `tell`, in order.
  */
 import { type MessagePort, Worker, type WorkerOptions } from 'node:worker_threads'
-import type { Orchestrator } from 'keelson'
+import type { Orchestrator, Service } from 'keelson'
 import type { AttachedRegistry, AttachOptions, ThreadHandle } from 'keelson/threads'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import { type Deferred, deferred } from './promises.js'
 import { type Bundled, bundled } from './threads-bundle.js'
+import type { Role } from './threads-puppet.js'
 
 /** What a function in the other thread is given. */
 export interface There {
@@ -25,6 +26,8 @@ export interface There {
   codeOf(act: () => unknown): Promise<string>
   /** Says something to the test. */
   tell(what: unknown): void
+  /** A service in hand; what it does stands in `kept`, under its name. */
+  puppet: (name: string, role?: Role) => Service
   /** The port that leads to the test. */
   readonly port: MessagePort
 }

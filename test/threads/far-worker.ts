@@ -3,6 +3,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import * as keelson from 'keelson'
 import * as threads from 'keelson/threads'
 import type { FarAnswer, FarCall, FarSet, There } from '../support/threads-far.js'
+import { puppet } from '../support/threads-puppet.js'
 
 const { attach, ready } = workerData as FarSet
 
@@ -23,6 +24,12 @@ const there: There = {
   codeOf,
   tell: message,
   port: parentPort as MessagePort,
+}
+
+there.puppet = (name, role) => {
+  const { service, part } = puppet(keelson.defineService, message, name, role)
+  there.kept[name] = part
+  return service
 }
 
 const answer = (given: FarAnswer): void => parentPort?.postMessage(given)
