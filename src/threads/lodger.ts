@@ -48,6 +48,7 @@ export class Lodger {
   readonly #owned = new Map<number, Resource>()
   /** What it was told last. */
   #last!: StateChange
+  #isLeft = false
   #id = 0
 
   /** @throws what `hostService` throws. */
@@ -69,7 +70,8 @@ export class Lodger {
     this.#last = { newState: state, health, error: lastError, epoch: 0, oldState: state, name, timestamp: 0 }
     const now = (): Pick<Reading, 'state' | 'health' | 'epoch'> => {
       const { newState, health, epoch } = this.#last
-      return (this.#house.link.closed ? undefined : this.#house.look(name)) ?? { state: newState, health, epoch }
+      const found = this.#isLeft || this.#house.link.closed ? undefined : this.#house.look(name)
+      return found ?? { state: newState, health, epoch }
     }
     const last = (): unknown => this.#last.error
     return {
@@ -158,6 +160,7 @@ export class Lodger {
 
   /** It is registered no more. */
   release(): void {
+    this.#isLeft = true // what stands in the table now may be another one of its name
     this.#hosted.release()
   }
 
