@@ -43,6 +43,8 @@ export class Lodging {
   #data: Record<string, unknown> = {}
   /** Why its data did not come, naming the field that cannot cross. */
   fault: string | undefined
+  /** The last life that it began; 0 before the first. */
+  epoch = 0
   readonly #left: () => void
 
   /** `left` is called when it is registered no more. @throws what `defineService` throws. */
@@ -62,6 +64,7 @@ export class Lodging {
       classify: late,
       start: async (context) => {
         const { epoch, signal, own } = context
+        this.epoch = epoch
         this.#failure = undefined
         this.#contexts.clear() // no hook of an earlier epoch is in flight any more (R32)
         this.#contexts.set(epoch, context)

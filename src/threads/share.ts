@@ -183,8 +183,7 @@ class Share implements SharedRegistry {
 
   #told(name: string, change: StateChange): void {
     const lodging = this.#lodgings.get(name)
-    const now = this.#app.registry.get(name)
-    if (now === undefined || now === lodging?.service) lodging?.tell(change) // not of one that took its place
+    if (lodging !== undefined && change.epoch <= lodging.epoch) lodging.tell(change) // not of one that took its place
   }
 
   #accept(port: MessagePort): void {
