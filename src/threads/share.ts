@@ -95,7 +95,7 @@ class Share implements SharedRegistry {
     this.#app = app
     this.name = name
     this.#feed()
-    this.#ends.push(door('registry', this.#id, (port) => this.#accept(port)))
+    this.#ends.push(door('registry', this.#id, (port, thread) => this.#accept(port, thread)))
     shares.set(name, this)
     this.#announce((shared) => shared.set(name, address(this.#id, name, this.#table.buffer)))
     const close = (): void => void this.close()
@@ -186,8 +186,13 @@ class Share implements SharedRegistry {
     if (lodging !== undefined && change.epoch <= lodging.epoch) lodging.tell(change) // not of one that took its place
   }
 
-  #accept(port: MessagePort): void {
-    const tenant: Tenant = new Tenant(port, {
+  /** A thread is about to be ended: its services leave the application first. */
+  async evict(thread: number): Promise<void> {
+    await Promise.all([...this.#tenants].map((tenant) => (tenant.thread === thread ? tenant.evict() : undefined)))
+  }
+
+  #accept(port: MessagePort, thread?: number): void {
+    const tenant: Tenant = new Tenant(port, thread, {
       app: this.#app,
       lodgings: this.#lodgings,
       found: (name) => this.#found(name),
@@ -195,6 +200,11 @@ class Share implements SharedRegistry {
     })
     this.#tenants.add(tenant)
   }
+}
+
+/** Removes what lives in a thread from all that is shared here, cleanly. */
+export async function evict(thread: number): Promise<void> {
+  await Promise.all([...shares.values()].map((share) => share.evict(thread)))
 }
 
 function only(fields: { readonly error?: unknown; readonly reason?: StopReason | 'exhausted' | undefined }): object {
@@ -211,13 +221,16 @@ interface TenantHost {
 
 /** One thread that is attached. */
 class Tenant {
+  /** Which one it is; unknown if it came by a handle. */
+  readonly thread: number | undefined
   readonly #host: TenantHost
   readonly #app: Orchestrator
   readonly #link: Link
   /** The services that live there, by their number. */
   readonly #own = new Map<number, Lodging>()
 
-  constructor(port: MessagePort, host: TenantHost) {
+  constructor(port: MessagePort, thread: number | undefined, host: TenantHost) {
+    this.thread = thread
     this.#host = host
     this.#app = host.app
     this.#link = new Link(port, this.#answers(), () => this.#gone())
