@@ -141,15 +141,10 @@ class Share implements SharedRegistry {
   #feed(): void {
     const table = this.#table
     const { seq, services } = this.#app.snapshot()
-    for (const { attempt = 0, stopReason, ...status } of services)
-      table.add({ ...status, timestamp: status.since, attempt, stopReason, seq })
+    for (const { attempt = 0, stopReason, ...status } of services) table.add({ ...status, attempt, stopReason, seq })
     const reflect = (each: Observed): void => {
-      if (!each.registered) {
-        table.remove(each.name)
-        const lodging = this.#lodgings.get(each.name)
-        // Another one may have the name by now.
-        if (lodging !== undefined && this.#app.registry.get(each.name) !== lodging.service) lodging.gone()
-      } else if (table.has(each.name)) table.update(each)
+      if (!each.registered) table.remove(each.name)
+      else if (table.has(each.name)) table.update(each)
       else {
         table.add(each)
         this.#listed.get(each.name)?.()
@@ -173,10 +168,9 @@ class Share implements SharedRegistry {
       this.#app.on('health', ({ name, state, newHealth: health, epoch, timestamp, error }) =>
         this.#told({ name, oldState: state, newState: state, health, epoch, timestamp, ...only({ error }) }),
       ),
+      this.#app.on('unregistered', ({ name }) => this.#left(name)),
       this.#app.on('operation', ({ operation, target = '', phase }) => {
-        // Another service is in its place, for good.
-        const lodging = operation === 'replace' && phase === 'end' ? this.#lodgings.get(target) : undefined
-        if (lodging !== undefined && this.#app.registry.get(target) !== lodging.service) lodging.gone()
+        if (operation === 'replace' && phase === 'end') this.#left(target)
       }),
     )
   }
@@ -184,6 +178,12 @@ class Share implements SharedRegistry {
   #told(change: StateChange): void {
     const lodging = this.#lodgings.get(change.name)
     if (lodging !== undefined && change.epoch <= lodging.epoch) lodging.tell(change) // not of one that took its place
+  }
+
+  /** The one that lives in a thread may be registered no more: it was removed, or another is in its place for good. */
+  #left(name: string): void {
+    const lodging = this.#lodgings.get(name)
+    if (lodging !== undefined && this.#app.registry.get(name) !== lodging.service) lodging.gone()
   }
 
   #lodge(lodging: Lodging): void {
