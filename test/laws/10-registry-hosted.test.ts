@@ -61,7 +61,7 @@ describe('R47 what may be hosted', () => {
   })
 
   it('R47 one that is hosted is SERVICE_IN_USE for another host and for every orchestrator, until it is released', async () => {
-    const a = defineService('a')
+    const a = defineService('a') as BaseService
     const hosted = hostService(a, host())
     const { app } = world()
     expect(await codeOf(() => hostService(a, host()))).toBe('SERVICE_IN_USE')
@@ -75,7 +75,7 @@ describe('R47 what may be hosted', () => {
   })
 
   it('R47 one that is not at rest is SERVICE_IN_USE, also one that lives alone', async () => {
-    const a = defineService('a')
+    const a = defineService('a') as BaseService
     await a.start()
     expect(await codeOf(() => hostService(a, host()))).toBe('SERVICE_IN_USE')
     await a.stop()
@@ -87,7 +87,7 @@ describe('R47 what may be hosted', () => {
   })
 
   it('R47 one of an orchestrator that was disposed of may be hosted', async () => {
-    const a = defineService('a')
+    const a = defineService('a') as BaseService
     const app = new Orchestrator({ services: [a] })
     await app.start()
     await app[Symbol.asyncDispose]()
@@ -97,7 +97,7 @@ describe('R47 what may be hosted', () => {
 
 describe('R6 R34 its own calls go to the host', () => {
   it('R34 start, stop and restart, with their options, and settle as the host says', async () => {
-    const a = defineService('a')
+    const a = defineService('a') as BaseService
     const mine = host()
     const hosted = hostService(a, mine)
     const options = { timeout: 5, signal: new AbortController().signal }
@@ -116,7 +116,7 @@ describe('R6 R34 its own calls go to the host', () => {
   })
 
   it('R38 what it tells of itself is what the host says now; let go, it keeps the last of it', () => {
-    const a = defineService('a')
+    const a = defineService('a') as BaseService
     const mine = host()
     const hosted = hostService(a, mine)
     expect([a.state, a.health, a.epoch, a.lastError]).toEqual(['unknown', 'unknown', 0, undefined])
@@ -129,7 +129,7 @@ describe('R6 R34 its own calls go to the host', () => {
   })
 
   it('R3 its epochs go on counting wherever it lives next', async () => {
-    const a = defineService('a')
+    const a = defineService('a') as BaseService
     const mine = host()
     const hosted = hostService(a, mine)
     Object.assign(mine.told, { state: 'stopped', epoch: 6 })
@@ -188,7 +188,7 @@ describe('R2 R39 the inside of a hosted service', () => {
   })
 
   it('R39 those who listen to it are told, in order; one that throws disturbs nobody', () => {
-    const a = defineService('a')
+    const a = defineService('a') as BaseService
     const hosted = hostService(a, host())
     const heard: string[] = []
     a.onStateChange(() => {
@@ -230,7 +230,7 @@ describe('R2 R39 the inside of a hosted service', () => {
   })
 
   it('R47 release() twice is nothing', async () => {
-    const a = defineService('a')
+    const a = defineService('a') as BaseService
     const hosted = hostService(a, host())
     hosted.release()
     hosted.release()
