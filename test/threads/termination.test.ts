@@ -61,10 +61,10 @@ it(`R14 R33 R46 nothing is left of ${DEATHS} threads that were terminated in the
     const service = app.registry.get(name)
     if (service !== undefined) lodged.push(new WeakRef(service))
   })
-  let pending = 0
+  const pending = new Set<Promise<unknown>>()
   const watched = (call: Promise<unknown>): void => {
-    pending++
-    call.catch(() => {}).finally(() => pending--)
+    const settles = call.catch(() => {}).finally(() => pending.delete(settles))
+    pending.add(settles)
   }
 
   /** One thread, from its making to its end. */
@@ -77,7 +77,7 @@ it(`R14 R33 R46 nothing is left of ${DEATHS} threads that were terminated in the
     // One in six dies before it has begun: while it is made, loads or attaches.
     const isEarly = chance.is(1 / 6)
     await Promise.race([exited, event(isEarly ? 'online' : 'message')])
-    if (chance.is(1 / 2)) watched(app.startService(name).catch(() => {}))
+    if (chance.is(1 / 2)) watched(app.startService(name))
     if (chance.is(1 / 4)) watched(app.stopService(name))
     for (let n = chance.pick(isEarly ? 400 : 12); n > 0; n--) await turn()
     await worker.terminate()
@@ -90,12 +90,11 @@ it(`R14 R33 R46 nothing is left of ${DEATHS} threads that were terminated in the
       await until(app, () => !app.registry.has(name))
     }
   }
-  const rest = (): Promise<void> =>
-    until(
-      app,
-      () =>
-        pending === 0 && app.getAllServices().length === 1 + LANES && app.registry.get('store')?.state === 'running',
-    )
+  /** Every call has settled, and all is as it was. */
+  const rest = async (): Promise<void> => {
+    await Promise.all(pending)
+    await until(app, () => app.getAllServices().length === 1 + LANES && app.registry.get('store')?.state === 'running')
+  }
 
   await Promise.all(names.map((name) => lane(name, 5)))
   await rest()
