@@ -107,11 +107,6 @@ export class TableWriter {
     this.tally(entry.seq)
   }
 
-  /** Whether the name stands in it. */
-  has(name: string): boolean {
-    return this.#places.has(name)
-  }
-
   /** An event that it does not show has passed. */
   tally(seq: number): void {
     this.#set(HEAD.seq + 1, high(seq))
