@@ -1,7 +1,7 @@
 // The door for whoever runs the hooks of a service elsewhere than its orchestrator lives - in another thread, say.
 // Hands out the hooks, and takes over what the service tells and where its own calls go. Decides nothing, times nothing.
 
-import type { ServiceCore } from './engine/core.js'
+import type { Keeper, ServiceCore } from './engine/core.js'
 import { coreOf } from './engine/foreign.js'
 import type { Delivery } from './engine/subscribers.js'
 import { KeelsonError } from './errors.js'
@@ -78,7 +78,7 @@ export function hostService(service: Service, host: ServiceHost): HostedService 
       'SERVICE_IN_USE',
       `service '${name}' - is ${service.state} and may be registered elsewhere; host one that is at rest and registered nowhere`,
     )
-  core.keeper = {
+  const mine: Keeper = {
     startService: (...call) => host.startService(...call),
     stopService: (...call) => host.stopService(...call),
     restartService: (...call) => host.restartService(...call),
@@ -86,6 +86,7 @@ export function hostService(service: Service, host: ServiceHost): HostedService 
     solo: false,
     closed: false,
   }
+  core.keeper = mine
   core.told = host.told
   return {
     name,
@@ -100,7 +101,9 @@ export function hostService(service: Service, host: ServiceHost): HostedService 
     data: () => table.data(service),
     tell: (change) => tell(core, service, change),
     say: (update) => core.statuses?.emit(update, UNHEARD),
-    release: () => core.release(),
+    release: () => {
+      if (core.keeper === mine) core.release() // it may live elsewhere by now
+    },
   }
 }
 

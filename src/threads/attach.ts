@@ -131,6 +131,8 @@ export class AttachedRegistry implements AsyncDisposable {
   readonly #lodgers = new Map<number, Lodger>()
   readonly #waits: Waits
   readonly #left: () => void
+  /** How many views there may be before those of removed services are looked for. */
+  #most = 64
   #key = 0
   #closed = false
 
@@ -165,7 +167,14 @@ export class AttachedRegistry implements AsyncDisposable {
     }
     const view = new ServiceView(name, this.#table, place)
     this.#views.set(name, { view, place })
+    if (this.#views.size > this.#most) this.#forget()
     return view
+  }
+
+  /** Names that nobody asks for again must not pile up. */
+  #forget(): void {
+    for (const [name, { place }] of this.#views) if (!this.#table.lives(place)) this.#views.delete(name)
+    this.#most = Math.max(64, this.#views.size * 2)
   }
 
   /** Whether a service of this name is registered. @throws `CLOSED` */

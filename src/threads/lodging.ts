@@ -58,7 +58,7 @@ export class Lodging {
       ...options,
       dependsOn: dependencies,
       classify: late,
-      start: async (context) => {
+      start: (context) => {
         const { epoch, signal, own } = context
         this.epoch = epoch
         this.#failure = undefined
@@ -66,9 +66,7 @@ export class Lodging {
         this.#contexts.set(epoch, context)
         signal.addEventListener('abort', () => this.#abort(epoch, signal.reason), { once: true })
         own(() => void link.tell('over', [key, epoch]))
-        await undefined // as `call` does: whatever aborts it from now on is told after it
-        if (signal.aborted) throw signal.reason // never entered there, and so not stopped there
-        await link.call('start', [key, epoch])
+        return call('start', epoch)
       },
       ...(runs ? { run: ({ epoch }) => call('run', epoch) } : {}),
       stop: ({ epoch, reason, signal }) => {

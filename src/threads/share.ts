@@ -87,8 +87,8 @@ class Share implements SharedRegistry {
   readonly #tenants = new Set<Tenant>()
   /** The services that live in other threads, by name. */
   readonly #lodgings = new Map<string, Lodging>()
-  /** Who waits for a name to stand in the table. */
-  readonly #listed = new Map<string, () => void>()
+  /** Who waits for what was registered to stand in the table, by name and in order. */
+  readonly #listed = new Map<string, (() => void)[]>()
   readonly #ends: (() => void)[] = []
   #tells = false
   #closed = false
@@ -147,7 +147,7 @@ class Share implements SharedRegistry {
       else if (table.has(each.name)) table.update(each)
       else {
         table.add(each)
-        this.#listed.get(each.name)?.()
+        this.#list(each.name)
       }
     }
     this.#ends.push(
@@ -193,11 +193,20 @@ class Share implements SharedRegistry {
     this.#lodgings.set(name, lodging)
   }
 
-  /** Resolves when every thread finds the name: a turn may be long, and its events are delivered after it. */
-  async #found(name: string): Promise<void> {
-    if (this.#table.has(name)) return
-    await new Promise<void>((resolve) => this.#listed.set(name, resolve))
-    this.#listed.delete(name)
+  /** Resolves when every thread finds what was just registered: a turn may be long, and its events come after it. */
+  #found(name: string): Promise<void> {
+    return new Promise((resolve) => {
+      const waiting = this.#listed.get(name)
+      if (waiting === undefined) this.#listed.set(name, [resolve])
+      else waiting.push(resolve)
+    })
+  }
+
+  /** It stands in the table: who registered it first is told. */
+  #list(name: string): void {
+    const waiting = this.#listed.get(name)
+    waiting?.shift()?.()
+    if (waiting?.length === 0) this.#listed.delete(name)
   }
 
   /** A thread is about to be ended: its services leave the application first. */

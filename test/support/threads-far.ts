@@ -7,7 +7,7 @@
  * A function that runs there sees nothing of the test but its arguments, which are cloned; `kept` lives as long as the
  * thread. What it throws is thrown here, with its code. `heard` is what it told by `tell`, in order.
  */
-import { type MessagePort, Worker, type WorkerOptions } from 'node:worker_threads'
+import { BroadcastChannel, type MessagePort, Worker, type WorkerOptions } from 'node:worker_threads'
 import type { Orchestrator, Service } from 'keelson'
 import type { AttachedRegistry, AttachOptions, ThreadHandle } from 'keelson/threads'
 import { afterAll, afterEach, beforeAll } from 'vitest'
@@ -169,7 +169,8 @@ export class Air {
 
   constructor() {
     this.#channel = new BroadcastChannel(`far ${process.pid} ${++channels}`)
-    this.#channel.onmessage = ({ data }) => {
+    this.#channel.onmessage = (event) => {
+      const { data } = event as { data: object & { what?: unknown } }
       if (!('what' in data)) return
       this.heard.push(data.what)
       for (const look of [...this.#waiting]) look()

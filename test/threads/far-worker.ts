@@ -1,5 +1,5 @@
 /** A thread that does as it is told: functions come as text, run here, and what they give or throw goes back. */
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { BroadcastChannel, type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import * as keelson from 'keelson'
 import * as threads from 'keelson/threads'
 import type { FarAnswer, FarCall, FarSet, There } from '../support/threads-far.js'
@@ -25,12 +25,11 @@ const there: There = {
   codeOf,
   tell: message,
   port: parentPort as MessagePort,
-}
-
-there.puppet = (name, role) => {
-  const { service, part } = puppet(keelson.defineService, message, name, role)
-  there.kept[name] = part
-  return service
+  puppet: (name, role) => {
+    const { service, part } = puppet(keelson.defineService, message, name, role)
+    there.kept[name] = part
+    return service
+  },
 }
 
 const answer = (given: FarAnswer): void => parentPort?.postMessage(given)
@@ -53,8 +52,11 @@ if (source === undefined) {
   answer({ id: 0, value: undefined })
 } else {
   if (air !== undefined) {
-    air.onmessage = ({ data }) => void ('run' in data && actOf(data.run)(there))
-    ;(air as BroadcastChannel & { unref(): void }).unref()
+    air.onmessage = (event) => {
+      const { run } = (event as { data: { run?: string } }).data
+      if (run !== undefined) actOf(run)(there)
+    }
+    air.unref()
   }
   await actOf(source)(there, ...args)
 }

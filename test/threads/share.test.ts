@@ -296,3 +296,33 @@ describe('R46 no port keeps a process alive', () => {
     expect({ stdout, stderr }).toEqual({ stdout: said, stderr: '' })
   })
 })
+
+describe('R46 R48 names that come and go', () => {
+  it('R46 leave nothing in the threads that have seen them', async () => {
+    const app = new Orchestrator()
+    shared(app)
+    const far = await farThread()
+    const size = await far.run(async ({ services, keelson, kept }) => {
+      for (let i = 0; i < 400; i++) {
+        await services.register(keelson.defineService(`guest ${i}`))
+        kept.last = services.get(`guest ${i}`)
+        await services.unregister(`guest ${i}`)
+      }
+      // Looked up by what no user sees: the objects that were given out are collected.
+      const { setFlagsFromString } = process.getBuiltinModule('node:v8')
+      setFlagsFromString('--expose-gc')
+      const collect = process.getBuiltinModule('node:vm').runInNewContext('gc')
+      const views = Array.from({ length: 300 }, () => undefined as unknown as WeakRef<object>)
+      for (let i = 0; i < 300; i++) {
+        await services.register(keelson.defineService(`other ${i}`))
+        views[i] = new WeakRef(services.get(`other ${i}`) as object)
+        await services.unregister(`other ${i}`)
+      }
+      await new Promise((resolve) => setImmediate(resolve))
+      collect()
+      return views.filter((view) => view.deref() !== undefined).length
+    })
+    expect(size).toBeLessThan(100)
+    expect(app.getAllServices()).toEqual([])
+  })
+})
