@@ -103,6 +103,7 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
 
   notExchanged(error: unknown): void {
     this.next = undefined
+    if (this.#onlySwaps) return this.end('failed', error)
     // If it was to put the old one back, the new one goes on in its place, and why it failed comes first.
     if (this.failure === undefined) this.failure = { cause: error as KeelsonError, part: undefined }
     else suppress(this.failure.cause, error as KeelsonError)

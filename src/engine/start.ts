@@ -141,7 +141,6 @@ export class StartOperation extends Operation {
     if (named && (!record.active || this.kind === 'restart')) record.completed = false
     record.overtake()
     record.down &= ~(Down.manual | Down.shut)
-    if (record.paused) record.pausing.culprit = undefined
     if (named && this.kind === 'restart' && record.isLive && record.state !== 'stopping')
       record.leastEpoch = record.epoch + 1
     this.claim(record, essential, isRoot)

@@ -20,7 +20,7 @@ import {
 } from '../index.js'
 import { type Answers, gone, Link } from './link.js'
 import { Lodger } from './lodger.js'
-import { type Address, here, inherited, knock } from './ports.js'
+import { type Address, here, inherited, isOpen, knock } from './ports.js'
 import { isHere, type ThreadHandle } from './share.js'
 import { type Place, TableReader } from './table-reader.js'
 import { ThreadEvents } from './thread-events.js'
@@ -45,7 +45,7 @@ const keyOf = ({ thread, id }: Address): string => `${thread}.${id}`
  * Runnable: `examples/16-threads.ts`.
  * @throws `CONFIG_INVALID` when no registry of this name is shared with this thread, or the handle is none of this
  * process and version; `SERVICE_IN_USE` in the owner's own thread, and in one that is attached already; `CLOSED` when the
- * owner is gone.
+ * owner is gone, or the handle was used before.
  */
 export async function attachRegistry(to: AttachOptions | ThreadHandle = {}): Promise<AttachedRegistry> {
   const handle = isHandle(to) ? to : undefined
@@ -53,22 +53,19 @@ export async function attachRegistry(to: AttachOptions | ThreadHandle = {}): Pro
   const key = keyOf(address)
   const subject = `attachRegistry() - the registry '${address.name}'`
   if (isHere(address)) throw new KeelsonError('SERVICE_IN_USE', `${subject} lives in this thread; use its orchestrator`)
-  if (attached.has(key))
-    throw new KeelsonError(
-      'SERVICE_IN_USE',
-      `${subject} is attached to this thread already; use that, or close it first`,
-    )
   const table = new TableReader(address.table)
   if (table.closed) throw gone()
-  const port = handle?.port ?? (await opened(address))
+  const twice = (): KeelsonError =>
+    new KeelsonError('SERVICE_IN_USE', `${subject} is attached to this thread already; use that, or close it first`)
+  if (attached.has(key)) throw twice()
   // Only a thread can outlive the owner's; the process ends with the main one.
-  const spare = address.thread === 0 ? undefined : await opened(address).catch(() => undefined)
-  if (attached.has(key)) {
-    port.close()
-    throw new KeelsonError(
-      'SERVICE_IN_USE',
-      `${subject} is attached to this thread already; use that, or close it first`,
-    )
+  const spare = address.thread === 0 ? undefined : await opened(address)
+  const port = handle?.port ?? (await opened(address))
+  if (attached.has(key) || !isOpen(port)) {
+    spare?.close()
+    if (!attached.has(key)) throw gone()
+    if (handle === undefined) port.close()
+    throw twice()
   }
   const made = new AttachedRegistry(address.name, table, port, spare, () => attached.delete(key))
   attached.set(key, made)
@@ -321,10 +318,11 @@ export class AttachedRegistry implements AsyncDisposable {
 
   async #ask(call: string, name?: string, options: object = {}): Promise<unknown> {
     if (this.#closed) throw gone()
-    if (typeof options !== 'object' || options === null) return this.#link.call(call, [name, options])
+    const names = ['name', 'options']
+    if (typeof options !== 'object' || options === null) return this.#link.call(call, [name, options], { names })
     const { signal, ...rest } = options as CallOptions
     checkSignal(`${call}('${String(name)}')`, signal)
-    return this.#link.call(call, [name, rest], { signal })
+    return this.#link.call(call, [name, rest], { signal, names })
   }
 
   #neighbour(name: string): unknown {
@@ -348,7 +346,7 @@ export class AttachedRegistry implements AsyncDisposable {
       start: ([key, epoch]) => lodger(key).start(epoch as number),
       run: ([key, epoch]) => lodger(key).run(epoch as number),
       stop: ([key, epoch, reason]) => lodger(key).stop(epoch as number, reason as StopReason),
-      check: ([key, epoch], { signal }) => lodger(key).check(epoch as number, signal as AbortSignal),
+      check: ([key, epoch], { signal }) => lodger(key).check(epoch as number, signal),
       dispose: ([key, id]) => lodger(key).dispose(id as number),
       abort: ([key, epoch, reason]) => known(key)?.abort(epoch as number, reason),
       hurry: ([key, epoch]) => known(key)?.hurry(epoch as number),

@@ -11,8 +11,8 @@ type Message = readonly [kind: Kind, id: number | string, value?: unknown, error
 
 /** What an answer is given beside its arguments. */
 export interface Asked {
-  /** Aborted when the caller gives up or is gone; `undefined` if the caller cannot give up. */
-  readonly signal: AbortSignal | undefined
+  /** Aborted when the caller gives up or is gone. */
+  readonly signal: AbortSignal
   /** Sends an item before the answer, as soon as the caller has room for it; `false` if the caller is gone. */
   send(item: unknown): Promise<boolean>
 }
@@ -28,6 +28,8 @@ export interface CallWith {
   readonly signal?: AbortSignal | undefined
   /** Is given the items that are sent before the answer, and what to call when there is room for another. */
   readonly items?: Items
+  /** What the arguments are called, for an error that names the one that cannot cross. */
+  readonly names?: readonly string[]
 }
 
 interface Pending {
@@ -37,21 +39,21 @@ interface Pending {
 
 /** A call of the other side that has not been answered. */
 class Answering implements Asked {
-  readonly #controller: AbortController | undefined
+  #controller: AbortController | undefined
   readonly #send: (item: unknown) => void
   /** How many items the caller has room for. */
   #room: number
   #waiting: ((goesOn: boolean) => void) | undefined
   #over = false
 
-  constructor(room: number, abortable: boolean, send: (item: unknown) => void) {
+  constructor(room: number, send: (item: unknown) => void) {
     this.#room = room
-    this.#controller = abortable ? new AbortController() : undefined
     this.#send = send
   }
 
-  get signal(): AbortSignal | undefined {
-    return this.#controller?.signal
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    return this.#controller.signal
   }
 
   async send(item: unknown): Promise<boolean> {
@@ -118,9 +120,9 @@ export class Link {
 
   /**
    * Asks the other side. Throws what the other side threw; the signal's reason; `CLOSED` when the other side is gone.
-   * @throws `SERVICE_INVALID` naming the field of an argument that cannot cross.
+   * @throws `CONFIG_INVALID` naming the field of an argument that cannot cross.
    */
-  call(name: string, args: readonly unknown[], { signal, items }: CallWith = {}): Promise<unknown> {
+  call(name: string, args: readonly unknown[], { signal, items, names = [] }: CallWith = {}): Promise<unknown> {
     if (this.#closed) return Promise.reject(gone())
     if (signal?.aborted === true) return Promise.reject(signal.reason)
     const id = ++this.#id
@@ -138,11 +140,14 @@ export class Link {
       })
       this.hold()
       signal?.addEventListener('abort', abort, { once: true })
-      const wants = (items === undefined ? 0 : ROOM) * 2 + (signal === undefined ? 0 : 1)
+      const room = items === undefined ? 0 : ROOM
       try {
-        this.#send(KIND.call, id, args, [name, wants])
+        this.#send(KIND.call, id, args, [name, room])
       } catch (error) {
-        this.#pending.get(id)?.settle('failed', error)
+        const why = args.map((arg, i) => uncrossable(arg, names[i] ?? `argument ${i + 1}`)).find((found) => found)
+        const told =
+          why === undefined ? error : new KeelsonError('CONFIG_INVALID', `${name}(): ${why}`, { cause: error })
+        this.#pending.get(id)?.settle('failed', told)
       }
     })
   }
@@ -175,7 +180,9 @@ export class Link {
   #receive([kind, id, value, errors, more]: Message): void {
     if (this.#closed) return
     if (kind === KIND.notice) {
-      this.#answers[id]?.(unpack(value, errors) as unknown[], NOBODY)
+      try {
+        this.#answers[id]?.(unpack(value, errors) as unknown[], new Answering(0, () => {}))
+      } catch {} // nobody there can be told, and nobody here is to blame
       return
     }
     const number = id as number
@@ -193,8 +200,8 @@ export class Link {
     }
   }
 
-  #answer(id: number, args: readonly unknown[], [name, wants]: [string, number]): void {
-    const answering = new Answering(wants >> 1, (wants & 1) === 1, (item) => this.#send(KIND.item, id, item))
+  #answer(id: number, args: readonly unknown[], [name, room]: [string, number]): void {
+    const answering = new Answering(room, (item) => this.#send(KIND.item, id, item))
     this.#answering.set(id, answering)
     let answer: unknown
     try {
@@ -216,7 +223,12 @@ export class Link {
     try {
       this.#send(KIND.done, id, value)
     } catch (error) {
-      this.#send(KIND.failed, id, error)
+      const why = uncrossable(value, 'the answer')
+      this.#send(
+        KIND.failed,
+        id,
+        why === undefined ? error : new KeelsonError('SERVICE_INVALID', why, { cause: error }),
+      )
     }
   }
 
@@ -228,12 +240,7 @@ export class Link {
 
   #send(kind: Kind, id: number | string, value: unknown, more?: unknown): void {
     const [plain, errors]: Packed = pack(value)
-    try {
-      this.#post(more === undefined ? [kind, id, plain, errors] : [kind, id, plain, errors, more])
-    } catch (error) {
-      const why = uncrossable(value, 'the value')
-      throw why === undefined ? error : new KeelsonError('SERVICE_INVALID', why, { cause: error })
-    }
+    this.#post(more === undefined ? [kind, id, plain, errors] : [kind, id, plain, errors, more])
   }
 
   #post(message: Message): void {
@@ -242,7 +249,6 @@ export class Link {
 }
 
 const ABORTED: unique symbol = Symbol('aborted')
-const NOBODY: Asked = { signal: undefined, send: async () => false }
 
 /** What whoever still waits is told when the other side is gone. */
 export function gone(): KeelsonError {

@@ -22,6 +22,24 @@ export const here: { readonly pid: number; readonly thread: number; readonly isM
 /** Wall-clock time, in milliseconds. */
 export const wall = (): number => Date.now()
 
+/** Monotonic time, in milliseconds. */
+export const now = (): number => performance.now()
+
+/** The longest that Node's timers take. */
+const LONGEST = 2 ** 31 - 1
+
+/** Rings when so many milliseconds are over, unless the function that it returns is called before. */
+export function alarm(ms: number, ring: () => void): () => void {
+  const at = now() + ms
+  let handle: NodeJS.Timeout
+  const set = (): void => {
+    const left = at - now()
+    handle = setTimeout(left > LONGEST ? set : ring, Math.min(left, LONGEST))
+  }
+  set()
+  return () => clearTimeout(handle)
+}
+
 /** Under this name everything of this room stands in the environment data and in messages between threads. */
 const MARK = 'keelson.threads'
 
@@ -93,6 +111,15 @@ export async function knock(thread: number, to: Knock['to'], id: number, port: M
   await postMessageToThread(thread, message, [port])
 }
 
+/** Whether anybody may still be at the other end; a port that was closed before is silent for ever. */
+export function isOpen(port: MessagePort): boolean {
+  port.ref()
+  const { hasRef } = port as MessagePort & { hasRef(): boolean }
+  const isAlive = hasRef.call(port)
+  port.unref()
+  return isAlive
+}
+
 /** Makes a thread that inherits this beside what every thread does. */
 export function spawn(url: URL | string, options: WorkerOptions, id: number): Worker {
   const before = inherited()
@@ -111,8 +138,12 @@ port.on('close', () => Atomics.store(words, closed, 1))
 port.on('message', () => {})
 `
 
-/** Makes a thread that says in the table when the owner's thread is gone: one that is blocked could not see it. */
-export function guard(port: MessagePort, words: Int32Array, closed: number): void {
+/**
+ * Makes a thread that says in the table when the owner's thread is gone: one that is blocked could not see it. It ends
+ * with this thread, or when the function that it returns is called.
+ */
+export function guard(port: MessagePort, words: Int32Array, closed: number): () => void {
   const worker = new Worker(GUARD, { eval: true, workerData: { port, words, closed }, transferList: [port] })
   worker.unref()
+  return () => void worker.terminate()
 }

@@ -290,29 +290,33 @@ class Tenant {
     return status
   }
 
-  /** A roll-up must not fail for the data of one service: what cannot cross is left out. */
   #health(): HealthReport {
-    const { services, ...report } = this.#app.health()
-    return {
-      ...report,
-      services: services.map(({ data, ...status }) =>
-        data === undefined || uncrossable(data, 'data') !== undefined ? status : { ...status, data },
-      ),
-    }
+    const report = this.#app.health()
+    return { ...report, services: crossable(report.services) }
   }
 
-  async #events(options: object, { signal, send }: Asked): Promise<void> {
-    const events: AsyncIterable<OrchestratorEvent> = this.#app.events(within(options, signal))
+  async #events(options: object, asked: Asked): Promise<void> {
+    const events: AsyncIterable<OrchestratorEvent> = this.#app.events(within(options, asked.signal))
     for await (const event of events) {
-      const snapshot = event.type === 'snapshot' ? { ...event.snapshot, services: this.#health().services } : undefined
-      if (!(await send(snapshot === undefined ? event : { ...event, snapshot }))) return
+      const item =
+        event.type === 'snapshot'
+          ? { ...event, snapshot: { ...event.snapshot, services: crossable(event.snapshot.services) } }
+          : event
+      if (!(await asked.send(item))) return
     }
   }
 }
 
+/** A list must not fail for the data of one service: what cannot cross is left out. */
+function crossable(services: readonly ServiceStatus[]): ServiceStatus[] {
+  return services.map(({ data, ...status }) =>
+    data === undefined || uncrossable(data, 'data') !== undefined ? status : { ...status, data },
+  )
+}
+
 /** Options as they were given there, with the signal that stands for the one there. */
-function within(options: unknown, signal: AbortSignal | undefined): object {
-  return signal === undefined ? (options as object) : { ...(options as object), signal }
+function within(options: unknown, signal: AbortSignal): object {
+  return typeof options === 'object' && options !== null ? { ...options, signal } : (options as object)
 }
 
 /** Whether this thread is where the registry of this address lives. */

@@ -4,6 +4,7 @@
 // A sleeper first waits, then raises the flag behind the word, and only then looks. The writer changes the word, then
 // looks at the flag. So one of the two always sees the other (Dekker's argument).
 
+import { now } from './ports.js'
 import type { TableReader } from './table-reader.js'
 
 const BLOCKED = 100
@@ -67,16 +68,16 @@ export function block<Found>(
   look: () => Found | undefined,
   timeout: number,
 ): Found | undefined {
-  // The time that passed is the sum of what was slept; what else is done here takes none.
-  for (let left = timeout; ; ) {
+  const end = now() + timeout
+  for (;;) {
     const at = word()
     const { words } = table
     const version = Atomics.load(words, at)
     Atomics.store(words, at + 1, 1)
     const found = look()
     if (found !== undefined) return found
+    const left = end - now()
     if (left <= 0 || table.closed) return undefined
-    const slept = Math.min(left, BLOCKED)
-    if (Atomics.wait(words, at, version, slept) === 'timed-out') left -= slept
+    Atomics.wait(words, at, version, Math.min(left, BLOCKED))
   }
 }

@@ -18,7 +18,7 @@ export class ThreadEvents implements AsyncIterableIterator<OrchestratorEvent> {
     if (signal?.aborted === true) end()
     else signal?.addEventListener('abort', end, { once: true })
     const items = (item: unknown, more: () => void): void => this.#take([item as OrchestratorEvent, more])
-    link.call('events', [options], { signal: this.#end.signal, items }).then(
+    link.call('events', [options], { signal: this.#end.signal, items, names: ['options'] }).then(
       () => this.#ends([]),
       (error) => this.#ends(this.#end.signal.aborted ? [] : [error]),
     )

@@ -5,7 +5,7 @@ import type { MessagePort } from 'node:worker_threads'
 import { KeelsonError } from '../index.js'
 import { HEAD, RECORD } from './layout.js'
 import { gone } from './link.js'
-import { guard, here } from './ports.js'
+import { alarm, guard, here } from './ports.js'
 import { block, Sleepers } from './sleep.js'
 import type { Place, TableReader } from './table-reader.js'
 import { AWAITED, type Awaited, type ServiceView } from './view.js'
@@ -34,6 +34,7 @@ export class Waits {
   readonly #pending = new Set<(why: unknown) => void>()
   /** For the guard of a blocked thread; one is enough. */
   #spare: MessagePort | undefined
+  #unguard = (): void => {}
 
   constructor(table: TableReader, lookup: Lookup, spare: MessagePort | undefined) {
     this.#table = table
@@ -60,8 +61,7 @@ export class Waits {
       }
       this.#pending.add(refuse)
       if (signal !== undefined) ends.push(onAbort(signal, () => refuse(signal.reason)))
-      if (timeout < Infinity)
-        ends.push(onAbort(AbortSignal.timeout(timeout), () => refuse(this.#late(subject, name, what, timeout))))
+      if (timeout < Infinity) ends.push(alarm(timeout, () => refuse(this.#late(subject, name, what, timeout))))
       const found = (view: ServiceView): void => {
         end()
         resolve(view)
@@ -110,7 +110,7 @@ export class Waits {
       throw new KeelsonError('CONFIG_INVALID', `${subject} - would block the main thread; use waitFor() there`)
     check(subject, what, { timeout })
     // A blocked thread hears nothing: somebody else must see for it that the owner dies.
-    if (this.#spare !== undefined) guard(this.#spare, this.#table.words, HEAD.closed)
+    if (this.#spare !== undefined) this.#unguard = guard(this.#spare, this.#table.words, HEAD.closed)
     this.#spare = undefined
     const look = (): ServiceView | undefined => {
       const view = this.#lookup.seen(name)?.view
@@ -124,6 +124,7 @@ export class Waits {
   /** The owner is gone. */
   close(): void {
     this.#spare?.close()
+    this.#unguard()
     for (const refuse of [...this.#pending]) refuse(gone())
   }
 

@@ -28,6 +28,8 @@ export type Packed = readonly [value: unknown, errors?: Errors]
 
 /** Longer chains of causes are somebody's mistake. */
 const DEPTH = 16
+/** What is nested deeper is named no further. */
+const DEEP = 100
 const KINDS = new Map<string, new (message?: string) => Error>(
   [TypeError, RangeError, SyntaxError, ReferenceError, EvalError, URIError].map((kind) => [kind.name, kind]),
 )
@@ -182,17 +184,27 @@ function clonable(value: unknown): boolean {
 }
 
 /** The first field of a value that cannot cross, in words; `undefined` if all of it can. */
-export function uncrossable(value: unknown, path: string, seen: Set<object> = new Set()): string | undefined {
-  if (clonable(value)) return undefined
-  if (isPlain(value) && !seen.has(value)) {
-    seen.add(value)
-    for (const [key, each] of Object.entries(value)) {
-      const found = isError(each)
-        ? undefined
-        : uncrossable(each, Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`, seen)
+export function uncrossable(value: unknown, path: string): string | undefined {
+  return clonable(value) ? undefined : (culprit(value, path, new Set(), 0) ?? `${path} cannot cross to another thread`)
+}
+
+function culprit(value: unknown, path: string, seen: Set<object>, depth: number): string | undefined {
+  if (depth > DEEP) return `${path.slice(0, 100)}… is nested too deep to cross to another thread; give plain data`
+  if (!isPlain(value)) {
+    if (clonable(value) || isError(value)) return undefined
+    const what = typeof value === 'object' ? `a ${value?.constructor?.name ?? 'object'}` : `a ${typeof value}`
+    return `${path} is ${what}, which cannot cross to another thread; give plain data`
+  }
+  if (seen.has(value)) return undefined
+  seen.add(value)
+  try {
+    for (const key of Object.keys(value)) {
+      const way = Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`
+      const found = culprit((value as Record<string, unknown>)[key], way, seen, depth + 1)
       if (found !== undefined) return found
     }
+    return undefined
+  } catch (error) {
+    return `${path} throws when it is read (${inWords(error)}), and cannot cross to another thread; give plain data`
   }
-  const what = typeof value === 'object' ? `a ${(value as object).constructor?.name ?? 'object'}` : `a ${typeof value}`
-  return `${path} is ${what}, which cannot cross to another thread; give plain data`
 }

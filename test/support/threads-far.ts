@@ -7,8 +7,7 @@
  * A function that runs there sees nothing of the test but its arguments, which are cloned; `kept` lives as long as the
  * thread. What it throws is thrown here, with its code. `heard` is what it told by `tell`, in order.
  */
-import { once } from 'node:events'
-import { Worker, type WorkerOptions } from 'node:worker_threads'
+import { type MessagePort, Worker, type WorkerOptions } from 'node:worker_threads'
 import type { Orchestrator } from 'keelson'
 import type { AttachedRegistry, AttachOptions, ThreadHandle } from 'keelson/threads'
 import { afterAll, afterEach, beforeAll } from 'vitest'
@@ -26,6 +25,8 @@ export interface There {
   codeOf(act: () => unknown): Promise<string>
   /** Says something to the test. */
   tell(what: unknown): void
+  /** The port that leads to the test. */
+  readonly port: MessagePort
 }
 
 /** What a thread is made with. */
@@ -62,7 +63,7 @@ export class Far {
 
   constructor(worker: Worker) {
     this.worker = worker
-    this.exited = once(worker, 'exit').then(([code]) => code as number)
+    this.exited = new Promise((resolve) => worker.once('exit', resolve))
     this.#calls.set(0, deferred<unknown>())
     worker.on('message', (message: FarAnswer & { what?: unknown }) => {
       if ('what' in message) {

@@ -1,5 +1,5 @@
 /** A thread that does as it is told: functions come as text, run here, and what they give or throw goes back. */
-import { parentPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import * as keelson from 'keelson'
 import * as threads from 'keelson/threads'
 import type { FarAnswer, FarCall, FarSet, There } from '../support/threads-far.js'
@@ -15,7 +15,15 @@ const codeOf = async (act: () => unknown): Promise<string> => {
   }
 }
 const message = (what: unknown): void => parentPort?.postMessage({ what })
-const there: There = { services: undefined as never, keelson, threads, kept: {}, codeOf, tell: message }
+const there: There = {
+  services: undefined as never,
+  keelson,
+  threads,
+  kept: {},
+  codeOf,
+  tell: message,
+  port: parentPort as MessagePort,
+}
 
 const answer = (given: FarAnswer): void => parentPort?.postMessage(given)
 

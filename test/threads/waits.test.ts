@@ -1,0 +1,419 @@
+/** Waiting in another thread: asleep on the shared table, any number at once, cancellable, and never for a dead owner. */
+import { defineService, Orchestrator, type Service } from 'keelson'
+import { attachRegistry, shareRegistry, type Awaited as Wanted } from 'keelson/threads'
+import { describe, expect, it } from 'vitest'
+import { deferred } from '../support/promises.js'
+import { after, type Far, farThread, farUrl, reaches } from '../support/threads-far.js'
+
+function shared(app: Orchestrator): ReturnType<typeof shareRegistry> {
+  after(() => app[Symbol.asyncDispose]())
+  return shareRegistry(app)
+}
+
+/** A service whose start takes until it is told. */
+function held(name: string): { service: Service; go: () => void; fail: (error: Error) => void } {
+  const { promise, resolve, reject } = deferred()
+  return {
+    service: defineService(name, { start: () => promise, restart: { policy: 'never' } }),
+    go: resolve,
+    fail: reject,
+  }
+}
+
+/** Begins a wait there and tells what came of it, as `<label> <state or code>`. */
+function wait(far: Far, label: string, name: string, what?: Wanted, timeout?: number): Promise<void> {
+  return far.run(
+    ({ services, tell }, label, name, what, timeout) => {
+      services.waitFor(name, what, timeout === undefined ? {} : { timeout }).then(
+        ({ state }) => tell(`${label} ${state}`),
+        ({ code }) => tell(`${label} ${code}`),
+      )
+    },
+    label,
+    name,
+    what,
+    timeout,
+  )
+}
+
+describe('R41 waitFor()', () => {
+  it('resolves at once with what holds already, also the settled ones', async () => {
+    const app = new Orchestrator({
+      services: [
+        defineService('up', {}),
+        defineService('ill', {
+          check: () => 'unhealthy',
+          healthCheck: { failureThreshold: 1, onUnhealthy: 'report' },
+          essential: false,
+        }),
+        defineService('job', { run: () => {} }),
+        defineService('remote', { remote: true }),
+        defineService('down', { autoStart: false }),
+      ],
+    })
+    shared(app)
+    await app.start().catch(() => {})
+    await reaches(app, 'job', 'stopped')
+    const far = await farThread()
+    const found = await far.run(async ({ services }) => {
+      const all: string[] = []
+      for (const name of services.names())
+        for (const what of ['started', 'healthy', 'completed', 'running', 'connected', 'stopped', 'unknown'] as const)
+          if (services.get(name)?.is(what)) all.push(`${name} ${what} ${(await services.waitFor(name, what)).state}`)
+      all.push((await services.waitFor('up', ({ epoch }) => epoch === 1)).name)
+      return all
+    })
+    expect(found).toEqual([
+      'up started running',
+      'up healthy running',
+      'up running running',
+      'ill started running',
+      'ill running running',
+      'job started stopped',
+      'job completed stopped',
+      'job stopped stopped',
+      'remote started connected',
+      'remote healthy connected',
+      'remote connected connected',
+      'down unknown unknown',
+      'up',
+    ])
+  })
+
+  it('R38 wakes when it holds, for a name that is not registered yet, and through a removal', async () => {
+    const app = new Orchestrator()
+    shared(app)
+    const [one, two] = [await farThread(), await farThread()]
+    for (const far of [one, two]) {
+      await wait(far, 'started', 'store', 'started')
+      await wait(far, 'starting', 'store', 'starting')
+      await wait(far, 'failed', 'store', 'failed')
+      await wait(far, 'default', 'store')
+    }
+    const first = held('store')
+    await app.register(first.service)
+    void app.startService('store').catch(() => {})
+    await one.hears('starting starting')
+    await two.hears('starting starting')
+    first.go()
+    await app.unregister('store')
+    const second = held('store')
+    await app.register(second.service)
+    const start = app.startService('store').catch(() => {})
+    await reaches(app, 'store', 'starting')
+    expect(one.heard).toEqual(['starting starting'])
+    second.fail(new Error('no'))
+    await start
+    for (const far of [one, two]) await far.hears('failed failed')
+    await app.unregister('store')
+    await app.register(defineService('store', {}))
+    await app.startService('store')
+    for (const far of [one, two]) {
+      await far.hears('started running')
+      await far.hears('default running')
+    }
+  })
+
+  it('R44 thousands at once, on one service and on many; all settle, in every thread', async () => {
+    const app = new Orchestrator()
+    shared(app)
+    const fars = [await farThread(), await farThread()]
+    for (const far of fars)
+      await far.run(({ services, tell }) => {
+        const all = Array.from({ length: 3_000 }, (_, i) => services.waitFor(i % 3 === 0 ? 'store' : `s${i % 50}`))
+        void Promise.all(all).then((views) => tell(new Set(views).size))
+      })
+    await app.start()
+    await app.register(defineService('store', {}))
+    for (let i = 0; i < 50; i++) await app.register(defineService(`s${i}`, {}))
+    for (const far of fars) await far.hears(51)
+  })
+
+  it('R37 misses no change of state, however short: a function is asked at every wake, never twice wrongly', async () => {
+    const app = new Orchestrator({ services: [defineService('store', {})] })
+    shared(app)
+    const far = await farThread()
+    await far.run(({ services, tell }) => {
+      void (async () => {
+        let last = 0
+        while (last < 300) last = (await services.waitFor('store', ({ epoch }) => epoch > last)).epoch
+        tell(last)
+      })()
+    })
+    await app.start()
+    for (let i = 0; i < 299; i++) await app.restartService('store')
+    await far.hears(300)
+  })
+
+  it('R34 its signal ends it with its own reason, and one that is aborted already at once', async () => {
+    const app = new Orchestrator({ services: [defineService('store', {})] })
+    shared(app)
+    const far = await farThread()
+    const found = await far.run(async ({ services }) => {
+      const reason = new RangeError('mine')
+      const controller = new AbortController()
+      const waits = [services.waitFor('store', 'running', { signal: controller.signal })]
+      waits.push(services.waitFor('store', 'running', { signal: AbortSignal.abort(reason) }))
+      waits.push(services.waitFor('nobody', 'running', { signal: controller.signal }))
+      controller.abort(reason)
+      const ends = await Promise.allSettled(waits)
+      return ends.map((end) => end.status === 'rejected' && end.reason === reason)
+    })
+    expect(found).toEqual([true, true, true])
+  })
+
+  it('R50 its timeout is DEPENDENCY_TIMEOUT, saying what it is instead; the others wait on', async () => {
+    const app = new Orchestrator({ services: [defineService('store', {})] })
+    shared(app)
+    const far = await farThread()
+    await wait(far, 'patient', 'store')
+    await wait(far, 'for ever', 'store', 'healthy', Number.POSITIVE_INFINITY)
+    await wait(far, 'for long', 'store', 'healthy', 2 ** 40)
+    await wait(far, 'short', 'store', 'healthy', 0.5)
+    await far.hears('short DEPENDENCY_TIMEOUT')
+    const said = await far.run(async ({ services }) => {
+      const all: string[] = []
+      for (const name of ['store', 'nobody'])
+        await services.waitFor(name, 'running', { timeout: 2 }).catch(({ message }) => all.push(message))
+      await services.waitFor('store', () => false, { timeout: 2 }).catch(({ message }) => all.push(message))
+      return all
+    })
+    expect(said).toEqual([
+      "waitFor('store') - it is unknown, not running, after 2 ms; explain() says why",
+      "waitFor('nobody') - it is not registered, not running, after 2 ms; explain() says why",
+      "waitFor('store') - it is unknown, not what was asked for, after 2 ms; explain() says why",
+    ])
+    expect(far.heard).toEqual(['short DEPENDENCY_TIMEOUT'])
+    await app.start()
+    for (const label of ['patient', 'for ever', 'for long']) await far.hears(`${label} running`)
+  })
+
+  it('R51 refuses what cannot be waited for, a bad timeout, a bad signal and no options', async () => {
+    shared(new Orchestrator({ services: [defineService('store', {})] }))
+    const far = await farThread()
+    const found = await far.run(async ({ services, codeOf }) => {
+      const codes: string[] = []
+      for (const timeout of [0, -1, Number.NaN, '5', null, {}])
+        for (const wait of [services.waitFor, services.waitForSync])
+          codes.push(await codeOf(() => wait.call(services, 'store', 'running', { timeout: timeout as never })))
+      for (const what of ['runing', 5, null, {}])
+        for (const wait of [services.waitFor, services.waitForSync])
+          codes.push(await codeOf(() => wait.call(services, 'store', what as never)))
+      codes.push(await codeOf(() => services.waitFor('store', 'running', { signal: {} as never })))
+      codes.push(await codeOf(() => services.waitFor('store', 'running', null as never)))
+      codes.push(await codeOf(() => services.waitForSync('store', 'running', 5 as never)))
+      return [...new Set(codes)]
+    })
+    expect(found).toEqual(['CONFIG_INVALID'])
+  })
+
+  it('R39 a function that throws rejects its own wait alone', async () => {
+    const app = new Orchestrator({ services: [defineService('store', {})] })
+    shared(app)
+    const far = await farThread()
+    await wait(far, 'other', 'store')
+    const thrown = await far.run(async ({ services, codeOf }) => [
+      await codeOf(() =>
+        services.waitFor('store', () => {
+          throw new RangeError('now')
+        }),
+      ),
+      await codeOf(() =>
+        services.waitForSync('store', () => {
+          throw new RangeError('now')
+        }),
+      ),
+    ])
+    expect(thrown).toEqual(['RangeError: now', 'RangeError: now'])
+    await far.run(({ services, codeOf, tell }) => {
+      void codeOf(() =>
+        services.waitFor('store', ({ state }) => {
+          if (state === 'running') throw new RangeError('later')
+          return false
+        }),
+      ).then(tell)
+    })
+    await app.start()
+    await far.hears('RangeError: later')
+    await far.hears('other running')
+  })
+
+  it('R50 all are CLOSED when the registry closes, and when this thread closes its side', async () => {
+    const registry = shared(new Orchestrator({ services: [defineService('store', {})] }))
+    const [one, two] = [await farThread(), await farThread()]
+    for (const far of [one, two]) {
+      await wait(far, 'a', 'store')
+      await wait(far, 'b', 'nobody')
+    }
+    await one.run(({ services }) => services.close())
+    await one.hears('a CLOSED')
+    await one.hears('b CLOSED')
+    expect(two.heard).toEqual([])
+    await registry.close()
+    await two.hears('a CLOSED')
+    await two.hears('b CLOSED')
+  })
+})
+
+describe('R41 waitForSync()', () => {
+  it('blocks until it holds, also for a name that is not there yet', async () => {
+    const app = new Orchestrator()
+    shared(app)
+    const far = await farThread()
+    const first = held('store')
+    const blocked = far.run(({ services, tell }) => {
+      const { state } = services.waitForSync('store', 'starting')
+      tell('it starts')
+      return [state, services.waitForSync('store').state, services.waitForSync('job', 'completed').state]
+    })
+    await app.register(first.service)
+    void app.startService('store')
+    await far.hears('it starts')
+    first.go()
+    await app.register(defineService('job', { run: () => {} }))
+    await app.startService('job')
+    expect(await blocked).toEqual(['starting', 'running', 'stopped'])
+  })
+
+  it('R50 ends by its timeout, also while the service keeps changing', async () => {
+    const app = new Orchestrator({ services: [defineService('store', {})] })
+    shared(app)
+    const far = await farThread()
+    let over = false
+    const blocked = far.run(({ services, codeOf }) =>
+      codeOf(() => services.waitForSync('store', 'failed', { timeout: 150 })),
+    )
+    void blocked.then(() => {
+      over = true
+    })
+    // No change is further from the next than the turn of a loop: it never sleeps long enough to count.
+    while (!over) {
+      await app.restartService('store')
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    expect(await blocked).toBe('DEPENDENCY_TIMEOUT')
+  })
+
+  it('R51 is refused in the main thread of a process', async () => {
+    const owner = await farThread({})
+    const handle = owner.run(async ({ threads, keelson, kept, port }) => {
+      kept.app = new keelson.Orchestrator({ services: [keelson.defineService('store', {})] })
+      const handle = threads.shareRegistry(kept.app, { name: 'far' }).connect()
+      port.postMessage({ what: handle }, [handle.port])
+      await kept.app.start()
+    })
+    await handle
+    const [given] = owner.heard as Parameters<typeof attachRegistry>
+    const registry = await attachRegistry(given)
+    after(() => registry.close())
+    expect((await registry.waitFor('store')).state).toBe('running')
+    expect(() => registry.waitForSync('store')).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining('main thread') }),
+    )
+  })
+
+  it('R50 is CLOSED when the registry closes meanwhile', async () => {
+    const registry = shared(new Orchestrator({ services: [defineService('store', {})] }))
+    const far = await farThread()
+    const codes = far.run(async ({ services, codeOf, tell }) => {
+      tell('now')
+      return [await codeOf(() => services.waitForSync('store')), await codeOf(() => services.waitForSync('nobody'))]
+    })
+    await far.hears('now')
+    await registry.close()
+    expect(await codes).toEqual(['CLOSED', 'CLOSED'])
+  })
+})
+
+describe('R46 R50 an owner that lives in a thread, and dies there', () => {
+  /** An owner in a thread, and a thread of it that is attached. */
+  async function family(): Promise<{ owner: Far; child: Far }> {
+    const owner = await farThread({})
+    const child = await farThread({})
+    await owner.run(async ({ threads, keelson, kept, port }) => {
+      kept.app = new keelson.Orchestrator({ services: [keelson.defineService('store', {})] })
+      kept.registry = threads.shareRegistry(kept.app, { name: 'far' })
+      const handle = kept.registry.connect()
+      port.postMessage({ what: handle }, [handle.port])
+    })
+    const [handle] = owner.heard as [{ port: object }]
+    child.give(
+      async (there, handle) => {
+        Object.assign(there, { services: await there.threads.attachRegistry(handle as never) })
+        there.tell('attached')
+      },
+      [handle.port],
+      handle,
+    )
+    await child.hears('attached')
+    return { owner, child }
+  }
+
+  it.each(['terminate', 'exit', 'throw'])('every wait, call and iteration is CLOSED (%s)', async (way) => {
+    const { owner, child } = await family()
+    await child.run(({ services, codeOf, tell, keelson }) => {
+      const say = (label: string, act: () => unknown): void => void codeOf(act).then((code) => tell(`${label} ${code}`))
+      say('wait', () => services.waitFor('store', 'failed'))
+      say('absent', () => services.waitFor('nobody'))
+      say('events', async () => {
+        for await (const event of services.events()) void event
+      })
+      say('call', async () => {
+        await services.register(
+          keelson.defineService('slow', {
+            start: ({ signal }) => {
+              tell('started')
+              signal.addEventListener('abort', () => tell('aborted'))
+              return new Promise(() => {})
+            },
+            stop: ({ reason }) => tell(`stopped ${reason}`),
+          }),
+        )
+        await services.startService('slow')
+      })
+    })
+    await child.hears('started')
+    if (way === 'terminate') await owner.terminate()
+    else
+      owner.give(
+        (_, way) => {
+          if (way === 'exit') process.exit(0)
+          setImmediate(() => {
+            throw new Error('dies')
+          })
+        },
+        [],
+        way,
+      )
+    for (const label of ['wait', 'absent', 'events', 'call']) await child.hears(`${label} CLOSED`)
+    // What lived there is ended there: nobody else could.
+    await child.hears('aborted')
+    await child.hears('stopped removed')
+    expect(await child.run(({ services, codeOf }) => codeOf(() => services.get('store')))).toBe('CLOSED')
+  })
+
+  it('a thread that is blocked in waitForSync() is CLOSED, too', async () => {
+    const { owner, child } = await family()
+    const blocked = child.run(({ services, codeOf, tell }) => {
+      tell('now')
+      return codeOf(() => services.waitForSync('store'))
+    })
+    await child.hears('now')
+    await owner.terminate()
+    expect(await blocked).toBe('CLOSED')
+    expect(await child.run(({ services, codeOf }) => codeOf(() => services.waitForSync('store')))).toBe('CLOSED')
+  })
+
+  it('the guard of a blocked thread ends with what it guarded: attached again and again, no thread is left', async () => {
+    const { owner, child } = await family()
+    await owner.run(({ kept }) => kept.app.start())
+    const left = await child.run(async ({ services }) => {
+      services.waitForSync('store')
+      services.waitForSync('store', 'running')
+      await services.close()
+      return process.getActiveResourcesInfo().filter((kind) => kind === 'Worker').length
+    })
+    expect(left).toBe(0)
+    expect(farUrl().protocol).toBe('file:')
+  })
+})
