@@ -22,9 +22,8 @@ export interface Hammering {
   readonly name: string
   readonly count: number
   readonly reads: number
-  /** Word 0: 1 from when the owner has done the last thing. Word 1 + client: millions of reads done. */
+  /** Word 0: 1 from when the owner has done the last thing. Word 1: steps of all readers together. */
   readonly signals: Int32Array
-  readonly client: number
   /** Number of the event before the first round. */
   readonly base: number
   /** The bare table, for who searches it. */
@@ -47,6 +46,9 @@ export interface Hammered {
 }
 
 type Reading = ReturnType<ServiceView['read']>
+
+/** Reads after which a reader says that it has come so far. */
+export const STEP = 100_000
 
 /** Numbers of events that a start and a stop of one service make: its two operations' ends and beginnings among them. */
 export const EVENTS = 8
@@ -93,8 +95,11 @@ class Findings {
 
   /** Whether there is more to read: so many, and then until the owner is done. */
   goesOn(): boolean {
-    const { reads, signals, client } = this.#hammering
-    if (++this.reads % 1_000_000 === 0) Atomics.add(signals, 1 + client, 1)
+    const { reads, signals } = this.#hammering
+    if (++this.reads % STEP === 0) {
+      Atomics.add(signals, 1, 1)
+      Atomics.notify(signals, 1)
+    }
     return this.reads <= reads || Atomics.load(signals, 0) === 0
   }
 

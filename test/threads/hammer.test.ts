@@ -7,11 +7,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Chance } from '../../src/testing/chance.js'
 import { TableWriter } from '../../src/threads/table-writer.js'
 import { type Bundled, bundled } from '../support/threads-bundle.js'
-import { EVENTS, type Hammered, type Hammering, nameOf, STAYS, wallOf } from '../support/threads-hammer.js'
+import { EVENTS, type Hammered, type Hammering, nameOf, STAYS, STEP, wallOf } from '../support/threads-hammer.js'
 
 const READERS = 4
 const READS = 10_000_000
 const TRANSITIONS = 100_000
+const STEPS = (READERS * READS) / STEP
 
 let program: Bundled
 beforeAll(async () => {
@@ -29,21 +30,29 @@ class Numbered implements Clock {
   defer = (callback: () => void): void => void setImmediate(callback)
 }
 
+/** How far the readers are, for the owner to keep pace with them. */
+interface Pace {
+  /** Whether some have yet to read what they are to read at least, all of them taken together. */
+  areBusy(): boolean
+  /** Waits until one of them is a step further. */
+  step(): Promise<unknown>
+}
+
 /** Threads that read until each has read enough and `owner` is done; what each found. */
 async function readers(
-  what: Omit<Hammering, 'reads' | 'signals' | 'client'>,
-  owner: (areBusy: () => boolean) => Promise<void>,
+  what: Omit<Hammering, 'reads' | 'signals'>,
+  owner: (pace: Pace) => Promise<void>,
 ): Promise<Hammered[]> {
-  const signals = new Int32Array(new SharedArrayBuffer(4 * (1 + READERS)))
-  const workers = Array.from({ length: READERS }, (_, client) => {
-    const workerData: Hammering = { ...what, reads: READS, signals, client }
-    return new Worker(program.url, { workerData })
-  })
+  const signals = new Int32Array(new SharedArrayBuffer(8))
+  const workerData: Hammering = { ...what, reads: READS, signals }
+  const workers = Array.from({ length: READERS }, () => new Worker(program.url, { workerData }))
   await Promise.all(workers.map((worker) => once(worker, 'message')))
   const found = workers.map(async (worker) => ((await once(worker, 'message')) as [Hammered])[0])
   const ends = workers.map((worker) => once(worker, 'exit'))
-  const millions = (): number => Math.min(...signals.subarray(1))
-  await owner(() => millions() < READS / 1_000_000)
+  await owner({
+    areBusy: () => Atomics.load(signals, 1) < STEPS,
+    step: async () => Atomics.waitAsync(signals, 1, Atomics.load(signals, 1)).value,
+  })
   Atomics.store(signals, 0, 1)
   const results = await Promise.all(found)
   await Promise.all(ends)
@@ -62,14 +71,15 @@ describe('R37 R38 the shared table under four readers of ten million reads each'
     await turn()
     const base = app.snapshot().seq
     let rounds = 0
-    const found = await readers({ what: 'cycle', name, count, base }, async (areBusy) => {
+    const perStep = Math.ceil((2 * TRANSITIONS) / (count * 4) / STEPS)
+    const found = await readers({ what: 'cycle', name, count, base }, async ({ areBusy, step }) => {
       while (rounds * count * 4 < TRANSITIONS || areBusy()) {
         clock.number = ++rounds
         for (let i = 0; i < count; i++) {
           await app.startService(nameOf(i))
           await app.stopService(nameOf(i))
         }
-        await turn()
+        if (rounds % perStep === 0) await (areBusy() ? step() : turn())
       }
       // The last state is not the one that all rounds end in.
       clock.number = ++rounds
@@ -123,7 +133,7 @@ describe('R37 R38 the shared table under four readers of ten million reads each'
       } else await app.startService(service)
     }
     const crowd = Array.from({ length: 500 }, (_, i) => `one of a crowd ${i}`)
-    const found = await readers({ what: 'churn', name, count, base: 0 }, async (areBusy) => {
+    const found = await readers({ what: 'churn', name, count, base: 0 }, async ({ areBusy }) => {
       for (let n = 0; changes < TRANSITIONS || areBusy(); n++) {
         await touch(nameOf(chance.pick(count)))
         if (n % 32 === 0) await turn()
@@ -166,7 +176,7 @@ describe('R37 R38 the shared table under four readers of ten million reads each'
     } as const
     let number = 0
     const what = { what: 'search', name: '', count, base: 0, table: table.buffer, there } as const
-    const found = await readers(what, async (areBusy) => {
+    const found = await readers(what, async ({ areBusy }) => {
       for (let changes = 0; changes < TRANSITIONS || areBusy(); changes++) {
         const i = Math.min(chance.pick(count), chance.pick(count)) // some stay longer than others
         const old = Atomics.exchange(there, i, 0)
