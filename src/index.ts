@@ -16,6 +16,7 @@ export type {
   HealthEvent,
   HealthReport,
   ListenerErrorEvent,
+  Observed,
   OperationEvent,
   OperationKind,
   OperationOutcome,

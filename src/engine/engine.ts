@@ -168,6 +168,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
       log.record('registered', record.lastSeq, begin, who(record))
       log.record('operation', end, begin, { ...operation, phase: 'end', outcome: 'done' })
     }
+    this.reconciler.note(record)
     if (this.running) this.#adopt(record)
   }
 
@@ -254,6 +255,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     record.resume()
     log.publish('unregistered', cause, who(record))
     this.topology.remove(record)
+    this.reconciler.note(record)
   }
 
   reconfigure(name: string, options: LiveOptions): void {
@@ -388,10 +390,6 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     } catch (error) {
       by.notExchanged(error)
     }
-  }
-
-  snapshot(): ReturnType<View['snapshot']> {
-    return this.view.snapshot()
   }
 
   ended(): void {

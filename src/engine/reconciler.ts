@@ -45,7 +45,7 @@ export interface OperationsHost {
   settle(): void
   /** A replacement may take its place: the old one is at rest. */
   exchange(record: Record, by: Exchanging, next: ServiceCore): void
-  snapshot(): Snapshot
+  readonly view: { snapshot(): Snapshot }
   /** A service is at rest: it stopped, ended of itself or gave up. */
   ended(): void
 }
@@ -90,7 +90,7 @@ export class Reconciler implements LifeHost, TurnWork {
         owner,
         logger,
         wake: () => this.#turn.wake(),
-        snapshot: () => host.snapshot(),
+        snapshot: () => host.view.snapshot(),
         wall: () => this.moment.wall,
       },
       ports.history,
@@ -126,6 +126,11 @@ export class Reconciler implements LifeHost, TurnWork {
     this.#work.push(record)
   }
 
+  /** It was registered or removed; who mirrors is told in a turn of its own, if need be. */
+  note(record: Record): void {
+    if (this.writer.note(record)) this.post(() => {})
+  }
+
   // The parts of a turn
 
   passed(): void {
@@ -143,6 +148,10 @@ export class Reconciler implements LifeHost, TurnWork {
     this.#work = []
     this.#next = 0
     return this.#host.judge() || this.#start()
+  }
+
+  decided(): void {
+    this.writer.reflect()
   }
 
   deliver(): number {

@@ -281,14 +281,14 @@ export class AttachedRegistry implements AsyncDisposable {
   }
 
   /**
-   * `events` of the orchestrator, from now on or from `since`, with the same bounded buffer and the same `gap`s (R40).
+   * `events` of the orchestrator, from when the call arrives there - before any later call of this thread - or from `since`, with the same bounded buffer and the same `gap`s (R40).
    * The iteration throws `CLOSED` when the owner is gone.
    */
   events(options: EventsOptions = {}): AsyncIterableIterator<OrchestratorEvent> {
     if (this.#closed) throw gone()
     checkOptions('events()', options)
     checkSignal('events()', options.signal)
-    return new ThreadEvents(this.#link, { since: this.#table.seq, ...options })
+    return new ThreadEvents(this.#link, options)
   }
 
   // Ending

@@ -28,8 +28,6 @@ export const HEAD = {
   mask: 9,
   /** How many names there are. */
   size: 11,
-  /** The last event that the table knows, as two halves. */
-  seq: 12,
   /** Length of the header. */
   length: 16,
 } as const
@@ -75,7 +73,7 @@ export const STATES: readonly ServiceState[] = [
   'connected',
 ]
 const HEALTHS: readonly HealthStatus[] = ['unknown', 'checking', 'healthy', 'degraded', 'unhealthy']
-const REASONS: readonly (StopReason | 'exhausted' | undefined)[] = [
+const REASONS: readonly (StopReason | undefined)[] = [
   undefined,
   'manual',
   'shutdown',
@@ -88,15 +86,12 @@ const REASONS: readonly (StopReason | 'exhausted' | undefined)[] = [
   'replaced',
   'rollback',
   'cancelled',
-  'exhausted',
 ]
 const PLACES = {
   state: new Map(STATES.map((word, i) => [word, i])),
   health: new Map(HEALTHS.map((word, i) => [word, i << 4])),
   reason: new Map(REASONS.map((word, i) => [word, i << 7])),
 }
-
-export type Reason = StopReason | 'exhausted' | undefined
 
 /**
  * The first word of a record: what most readers want to know, read at once, and the version by which the others see that
@@ -106,7 +101,12 @@ export type Reason = StopReason | 'exhausted' | undefined
 const COUNTED = 11
 
 /** What this word becomes by a change. */
-export function changed(word: number, state: ServiceState, health: HealthStatus, reason: Reason): number {
+export function changed(
+  word: number,
+  state: ServiceState,
+  health: HealthStatus,
+  reason: StopReason | undefined,
+): number {
   const what = (PLACES.state.get(state) ?? 0) | (PLACES.health.get(health) ?? 0) | (PLACES.reason.get(reason) ?? 0)
   return (((word >>> COUNTED) + 1) << COUNTED) | what
 }
@@ -116,7 +116,7 @@ export const copyOf = (at: number, word: number): number => at + RECORD.copies +
 
 export const stateIn = (word: number): ServiceState => STATES[word & 15] as ServiceState
 export const healthIn = (word: number): HealthStatus => HEALTHS[(word >> 4) & 7] as HealthStatus
-export const reasonIn = (word: number): Reason => REASONS[(word >> 7) & 15]
+export const reasonIn = (word: number): StopReason | undefined => REASONS[(word >> 7) & 15]
 
 /** FNV-1a over the code units of a name (http://www.isthe.com/chongo/tech/comp/fnv/); never 0 words long. */
 export function hashOf(name: string): number {

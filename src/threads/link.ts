@@ -82,7 +82,7 @@ class Answering implements Asked {
 }
 
 /** How many items of a call may be on their way. */
-export const ROOM = 32
+const ROOM = 32
 
 export class Link {
   readonly #port: MessagePort

@@ -36,6 +36,7 @@ export class Lodging {
   readonly service: Service
   readonly key: number
   readonly #link: Link
+  readonly #left: () => void
   /** The present or last life's, by its epoch. */
   readonly #contexts = new Map<number, StartContext>()
   /** The class of what was thrown last, by that thread's `classify`. */
@@ -43,14 +44,11 @@ export class Lodging {
   #data: Record<string, unknown> = {}
 
   /** @throws what `defineService` throws. */
-  constructor({ key, name, options, dependencies, runs, checks }: Lodged, link: Link) {
+  constructor({ key, name, options, dependencies, runs, checks }: Lodged, link: Link, left: () => void) {
     this.key = key
+    this.#left = left
     this.#link = link
-    const call = async (hook: string, ...args: readonly unknown[]): Promise<unknown> => {
-      // Hooks are entered before the turn's events are delivered: the thread must see what the engine has seen (R11).
-      await undefined
-      return link.call(hook, [key, ...args])
-    }
+    const call = (hook: string, ...args: readonly unknown[]): Promise<unknown> => link.call(hook, [key, ...args])
     const late = (): FailureClass | undefined => this.#failure
     this.service = defineService(name, {
       ...options,
@@ -117,8 +115,10 @@ export class Lodging {
     this.#link.tell('told', [this.key, change])
   }
 
+  /** It was removed. */
   gone(): void {
     this.#link.tell('gone', [this.key])
+    this.#left()
   }
 
   /** Its thread is gone: whatever life it had has ended. */

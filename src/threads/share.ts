@@ -6,6 +6,7 @@ import {
   type Explanation,
   type HealthReport,
   KeelsonError,
+  type Observed,
   type Orchestrator,
   type OrchestratorEvent,
   type ServiceStatus,
@@ -89,6 +90,7 @@ class Share implements SharedRegistry {
   /** Who waits for a name to stand in the table. */
   readonly #listed = new Map<string, () => void>()
   readonly #ends: (() => void)[] = []
+  #tells = false
   #closed = false
 
   constructor(app: Orchestrator, name: string) {
@@ -135,40 +137,54 @@ class Share implements SharedRegistry {
     bequeath({ ...before, shared })
   }
 
-  /** Keeps the table as the events tell. */
+  /** Keeps the table true: before a hook is entered, it shows what has led to that. */
   #feed(): void {
     const table = this.#table
-    const app = this.#app
-    const { seq, services } = app.snapshot()
-    table.tally(seq)
-    for (const { name, state, health, epoch, attempt = 0, since, stopReason } of services)
-      table.add(name, { state, health, epoch, attempt, seq, timestamp: since, reason: stopReason })
+    const { seq, services } = this.#app.snapshot()
+    for (const { attempt = 0, stopReason, ...status } of services)
+      table.add({ ...status, timestamp: status.since, attempt, stopReason, seq })
+    const reflect = (each: Observed): void => {
+      if (!each.registered) {
+        table.remove(each.name)
+        const lodging = this.#lodgings.get(each.name)
+        // Another one may have the name by now.
+        if (lodging !== undefined && this.#app.registry.get(each.name) !== lodging.service) lodging.gone()
+      } else if (table.has(each.name)) table.update(each)
+      else {
+        table.add(each)
+        this.#listed.get(each.name)?.()
+      }
+    }
     this.#ends.push(
-      app.on('registered', ({ name, epoch, seq, timestamp }) => {
-        table.add(name, { state: 'unknown', health: 'unknown', reason: undefined, epoch, attempt: 0, seq, timestamp })
-        this.#listed.get(name)?.()
-      }),
-      app.on('state', (event) => {
-        const { name, oldState, newState, health, reason, epoch, attempt = 0, seq, timestamp, error } = event
-        table.update(name, { state: newState, health, reason, epoch, attempt, seq, timestamp })
-        if (this.#lodgings.size > 0)
-          this.#told(name, { name, oldState, newState, health, epoch, timestamp, ...only({ error, reason }) })
-      }),
-      app.on('health', ({ name, state, newHealth: health, epoch, seq, timestamp, error }) => {
-        table.update(name, { state, health, reason: undefined, epoch, seq, timestamp })
-        if (this.#lodgings.size > 0)
-          this.#told(name, { name, oldState: state, newState: state, health, epoch, timestamp, ...only({ error }) })
-      }),
-      app.on('unregistered', ({ name, seq }) => {
-        table.remove(name, seq)
-        const lodging = this.#lodgings.get(name)
-        if (lodging === undefined) return
-        this.#lodgings.delete(name)
-        lodging.gone()
+      this.#app.mirror((changed) => {
+        for (const each of changed) reflect(each)
       }),
     )
-    for (const kind of ['operation', 'status', 'retry', 'warning', 'listenerError'] as const)
-      this.#ends.push(app.on(kind, ({ seq }) => table.tally(seq)))
+  }
+
+  /** From the first service of another thread on, these are told what becomes of them. */
+  #tell(): void {
+    if (this.#tells) return
+    this.#tells = true
+    this.#ends.push(
+      this.#app.on('state', ({ name, oldState, newState, health, reason, epoch, timestamp, error }) =>
+        this.#told({ name, oldState, newState, health, epoch, timestamp, ...only({ error, reason }) }),
+      ),
+      this.#app.on('health', ({ name, state, newHealth: health, epoch, timestamp, error }) =>
+        this.#told({ name, oldState: state, newState: state, health, epoch, timestamp, ...only({ error }) }),
+      ),
+    )
+  }
+
+  #told(change: StateChange): void {
+    this.#lodgings.get(change.name)?.tell(change)
+  }
+
+  #lodge(lodging: Lodging): void {
+    const { name } = lodging.service
+    this.#tell()
+    this.#lodgings.get(name)?.gone() // removed, and not told yet
+    this.#lodgings.set(name, lodging)
   }
 
   /** Resolves when every thread finds the name: a turn may be long, and its events are delivered after it. */
@@ -178,16 +194,15 @@ class Share implements SharedRegistry {
     this.#listed.delete(name)
   }
 
-  #told(name: string, change: StateChange): void {
-    this.#lodgings.get(name)?.tell(change)
-  }
-
   #accept(port: MessagePort): void {
     const tenant: Tenant = new Tenant(port, {
       app: this.#app,
-      lodgings: this.#lodgings,
+      lodge: (lodging) => this.#lodge(lodging),
+      left: (lodging) => {
+        if (this.#lodgings.get(lodging.service.name) === lodging) this.#lodgings.delete(lodging.service.name)
+      },
       found: (name) => this.#found(name),
-      left: () => this.#tenants.delete(tenant),
+      gone: () => this.#tenants.delete(tenant),
     })
     this.#tenants.add(tenant)
   }
@@ -199,10 +214,12 @@ function only(fields: { readonly error?: unknown; readonly reason?: StopReason |
 
 interface TenantHost {
   readonly app: Orchestrator
-  /** The services that live in any other thread, by name. */
-  readonly lodgings: Map<string, Lodging>
+  /** A service of that thread has been registered; it has left. */
+  lodge(lodging: Lodging): void
+  left(lodging: Lodging): void
   found(name: string): Promise<void>
-  left(): void
+  /** The thread is gone. */
+  gone(): void
 }
 
 /** One thread that is attached. */
@@ -228,7 +245,7 @@ class Tenant {
 
   /** The thread is gone: what lived in it is lost, in this turn; who requires it waits for it. */
   #gone(): void {
-    this.#host.left()
+    this.#host.gone()
     for (const lodging of this.#own.values()) {
       const { name } = lodging.service
       if (this.#app.registry.get(name) !== lodging.service) continue
@@ -274,11 +291,14 @@ class Tenant {
   }
 
   async #register(lodged: Lodged): Promise<void> {
-    const lodging = new Lodging(lodged, this.#link)
+    const lodging: Lodging = new Lodging(lodged, this.#link, () => {
+      this.#own.delete(lodged.key)
+      this.#host.left(lodging)
+    })
     this.#app.registry.register(lodging.service)
     // Known before the turn in which an application that runs starts it.
     this.#own.set(lodged.key, lodging)
-    this.#host.lodgings.set(lodged.name, lodging)
+    this.#host.lodge(lodging)
     await this.#host.found(lodged.name)
   }
 

@@ -1,7 +1,7 @@
 // What any thread reads in the shared table: with no message, no lock, and never half of a change.
 // Never writes, but for the flags by which a sleeper asks to be woken.
 
-import { type HealthStatus, KeelsonError, type ServiceState } from '../index.js'
+import { type HealthStatus, KeelsonError, type ServiceState, type StopReason } from '../index.js'
 import {
   CELL,
   copyOf,
@@ -13,7 +13,6 @@ import {
   MAGIC,
   MAKE,
   RECORD,
-  type Reason,
   reasonIn,
   stateIn,
   wordsOf,
@@ -32,7 +31,7 @@ export interface Reading {
   /** Number of the event that changed it. */
   readonly seq: number
   /** Why it is down (R9). */
-  readonly reason?: Reason
+  readonly stopReason?: StopReason
 }
 
 /** Where a service stands in the table, and which one of all that stood there it is. */
@@ -70,15 +69,6 @@ export class TableReader {
     return Atomics.load(this.words, HEAD.size)
   }
 
-  /** Number of the last event that the table knows. */
-  get seq(): number {
-    for (;;) {
-      const high = Atomics.load(this.words, HEAD.seq + 1)
-      const low = Atomics.load(this.words, HEAD.seq)
-      if (Atomics.load(this.words, HEAD.seq + 1) === high) return joined(low, high)
-    }
-  }
-
   /** Whether the service of this place is still there. */
   lives({ at, generation }: Place): boolean {
     return Atomics.load(this.words, at + RECORD.generation) === generation
@@ -107,8 +97,8 @@ export class TableReader {
       }
       if (Atomics.load(words, at + RECORD.now) !== word) continue
       if (!this.lives(place)) return undefined
-      const reason = reasonIn(word)
-      return reason === undefined ? reading : { ...reading, reason }
+      const stopReason = reasonIn(word)
+      return stopReason === undefined ? reading : { ...reading, stopReason }
     }
   }
 
