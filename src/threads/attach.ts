@@ -26,6 +26,7 @@ import { type Place, TableReader } from './table-reader.js'
 import { ThreadEvents } from './thread-events.js'
 import { type Awaited, ServiceView } from './view.js'
 import { checkOptions, checkSignal, type WaitOptions, Waits } from './waits.js'
+import { type Packed, read } from './wire.js'
 
 /** Options of `attachRegistry`. */
 export interface AttachOptions {
@@ -210,17 +211,17 @@ export class AttachedRegistry implements AsyncDisposable {
 
   /** `startService` of the orchestrator: the same report, the same errors. */
   startService(name: string, options: StartOptions = {}): Promise<OperationReport> {
-    return this.#ask('startService', name, options) as Promise<OperationReport>
+    return this.#report('startService', name, options)
   }
 
   /** `stopService` of the orchestrator: the same report, the same errors. */
   stopService(name: string, options: StopOptions = {}): Promise<OperationReport> {
-    return this.#ask('stopService', name, options) as Promise<OperationReport>
+    return this.#report('stopService', name, options)
   }
 
   /** `restartService` of the orchestrator: the same report, the same errors. */
   restartService(name: string, options: StartOptions = {}): Promise<OperationReport> {
-    return this.#ask('restartService', name, options) as Promise<OperationReport>
+    return this.#report('restartService', name, options)
   }
 
   /**
@@ -323,6 +324,10 @@ export class AttachedRegistry implements AsyncDisposable {
     const { signal, ...rest } = options as CallOptions
     checkSignal(`${call}('${String(name)}')`, signal)
     return this.#link.call(call, [name, rest], { signal, names })
+  }
+
+  async #report(call: string, name: string, options: object): Promise<OperationReport> {
+    return read((await this.#ask(call, name, options)) as Packed) as OperationReport
   }
 
   #neighbour(name: string): unknown {

@@ -19,6 +19,7 @@ import type { Link } from './link.js'
 import type { Failure, Lodged } from './lodging.js'
 import { wall } from './ports.js'
 import type { Reading } from './table-reader.js'
+import { uncrossable } from './wire.js'
 
 /** What a lodger needs of the thread that it lives in. */
 export interface House extends Omit<ServiceHost, 'told'> {
@@ -47,6 +48,7 @@ export class Lodger {
   readonly #owned = new Map<number, Resource>()
   /** What it was told last. */
   #last!: StateChange
+  #isLeft = false
   #id = 0
 
   /** @throws what `hostService` throws. */
@@ -68,7 +70,8 @@ export class Lodger {
     this.#last = { newState: state, health, error: lastError, epoch: 0, oldState: state, name, timestamp: 0 }
     const now = (): Pick<Reading, 'state' | 'health' | 'epoch'> => {
       const { newState, health, epoch } = this.#last
-      return (this.#house.link.closed ? undefined : this.#house.look(name)) ?? { state: newState, health, epoch }
+      const found = this.#isLeft || this.#house.link.closed ? undefined : this.#house.look(name)
+      return found ?? { state: newState, health, epoch }
     }
     const last = (): unknown => this.#last.error
     return {
@@ -100,26 +103,28 @@ export class Lodger {
     return { key: this.key, name, options: plain, dependencies, runs, checks }
   }
 
-  start(epoch: number): Promise<unknown> {
+  // Nobody looks at what start, run and stop give, and it may be something that cannot cross.
+
+  async start(epoch: number): Promise<void> {
     const life = new AbortController()
     const context = this.#context(epoch, life.signal)
     this.#stays.set(epoch, { life, context })
-    return this.#hook(() => this.#hosted.start(context))
+    await this.#hook(() => this.#hosted.start(context))
   }
 
-  run(epoch: number): Promise<unknown> {
+  async run(epoch: number): Promise<void> {
     const context = this.#stays.get(epoch)?.context
-    return this.#hook(() => (context === undefined ? undefined : this.#hosted.run(context)))
+    await this.#hook(() => (context === undefined ? undefined : this.#hosted.run(context)))
   }
 
-  stop(epoch: number, reason: StopReason): Promise<unknown> {
+  async stop(epoch: number, reason: StopReason): Promise<void> {
     const stay = this.#stays.get(epoch)
-    if (stay === undefined) return Promise.resolve()
+    if (stay === undefined) return
     const end = new AbortController()
     stay.end = end
     stay.isStopped = true
     const { log } = stay.context
-    return this.#hook(() => this.#hosted.stop({ signal: end.signal, epoch, reason, log }))
+    await this.#hook(() => this.#hosted.stop({ signal: end.signal, epoch, reason, log }))
   }
 
   check(epoch: number, signal: AbortSignal): Promise<unknown> {
@@ -155,6 +160,7 @@ export class Lodger {
 
   /** It is registered no more. */
   release(): void {
+    this.#isLeft = true // what stands in the table now may be another one of its name
     this.#hosted.release()
   }
 
@@ -188,8 +194,9 @@ export class Lodger {
   #tellData(): void {
     try {
       const data = this.#hosted.data()
-      if (typeof data === 'object' && data !== null && Object.keys(data).length > 0)
-        this.#house.link.tell('data', [this.key, data])
+      if (typeof data !== 'object' || data === null || Object.keys(data).length === 0) return
+      const { link } = this.#house
+      if (!link.tell('data', [this.key, data])) link.tell('data', [this.key, undefined, uncrossable(data, 'data')])
     } catch {} // there is no data then, as in any status
   }
 

@@ -42,8 +42,12 @@ export class Lodging {
   /** The class of what was thrown last, by that thread's `classify`. */
   #failure: FailureClass | undefined
   #data: Record<string, unknown> = {}
+  /** Why its data did not come, naming the field that cannot cross. */
+  fault: string | undefined
+  /** The last life that it began; 0 before the first. */
+  epoch = 0
 
-  /** @throws what `defineService` throws. */
+  /** `left` is called when it is registered no more. @throws what `defineService` throws. */
   constructor({ key, name, options, dependencies, runs, checks }: Lodged, link: Link, left: () => void) {
     this.key = key
     this.#left = left
@@ -54,14 +58,17 @@ export class Lodging {
       ...options,
       dependsOn: dependencies,
       classify: late,
-      start: (context) => {
+      start: async (context) => {
         const { epoch, signal, own } = context
+        this.epoch = epoch
         this.#failure = undefined
         this.#contexts.clear() // no hook of an earlier epoch is in flight any more (R32)
         this.#contexts.set(epoch, context)
-        signal.addEventListener('abort', () => link.tell('abort', [key, epoch, signal.reason]), { once: true })
+        signal.addEventListener('abort', () => this.#abort(epoch, signal.reason), { once: true })
         own(() => void link.tell('over', [key, epoch]))
-        return call('start', epoch)
+        await undefined // as `call` does: whatever aborts it from now on is told after it
+        if (signal.aborted) throw signal.reason // never entered there, and so not stopped there
+        await link.call('start', [key, epoch])
       },
       ...(runs ? { run: ({ epoch }) => call('run', epoch) } : {}),
       stop: ({ epoch, reason, signal }) => {
@@ -72,7 +79,10 @@ export class Lodging {
       ...(checks
         ? { check: ({ epoch, signal }) => link.call('check', [key, epoch], { signal }) as Promise<HealthStatus> }
         : {}),
-      data: () => this.#data,
+      data: () => {
+        if (this.fault !== undefined) throw new KeelsonError('SERVICE_INVALID', `service '${name}' - ${this.fault}`)
+        return this.#data
+      },
     })
   }
 
@@ -104,8 +114,9 @@ export class Lodging {
     this.#failure = failure
   }
 
-  data(data: Record<string, unknown>): void {
-    this.#data = data
+  data(data: Record<string, unknown> | undefined, fault: string | undefined): void {
+    this.#data = data ?? {}
+    this.fault = fault
   }
 
   // What happens here
@@ -115,10 +126,15 @@ export class Lodging {
     this.#link.tell('told', [this.key, change])
   }
 
-  /** It was removed. */
+  /** It is registered no more. */
   gone(): void {
-    this.#link.tell('gone', [this.key])
     this.#left()
+    this.#link.tell('gone', [this.key])
+  }
+
+  #abort(epoch: number, reason: unknown): void {
+    // A reason that cannot cross is told without it.
+    if (!this.#link.tell('abort', [this.key, epoch, reason])) this.#link.tell('abort', [this.key, epoch])
   }
 
   /** Its thread is gone: whatever life it had has ended. */

@@ -18,7 +18,7 @@ import { type Failure, type Lodged, Lodging } from './lodging.js'
 import { type Address, address, bequeath, door, here, inherited } from './ports.js'
 import { TableWriter } from './table-writer.js'
 import { checkOptions } from './waits.js'
-import { uncrossable } from './wire.js'
+import { uncrossable, write } from './wire.js'
 
 /** Options of `shareRegistry`. */
 export interface ShareOptions {
@@ -97,7 +97,7 @@ class Share implements SharedRegistry {
     this.#app = app
     this.name = name
     this.#feed()
-    this.#ends.push(door('registry', this.#id, (port) => this.#accept(port)))
+    this.#ends.push(door('registry', this.#id, (port, thread) => this.#accept(port, thread)))
     shares.set(name, this)
     this.#announce((shared) => shared.set(name, address(this.#id, name, this.#table.buffer)))
     const close = (): void => void this.close()
@@ -173,11 +173,17 @@ class Share implements SharedRegistry {
       this.#app.on('health', ({ name, state, newHealth: health, epoch, timestamp, error }) =>
         this.#told({ name, oldState: state, newState: state, health, epoch, timestamp, ...only({ error }) }),
       ),
+      this.#app.on('operation', ({ operation, target = '', phase }) => {
+        // Another service is in its place, for good.
+        const lodging = operation === 'replace' && phase === 'end' ? this.#lodgings.get(target) : undefined
+        if (lodging !== undefined && this.#app.registry.get(target) !== lodging.service) lodging.gone()
+      }),
     )
   }
 
   #told(change: StateChange): void {
-    this.#lodgings.get(change.name)?.tell(change)
+    const lodging = this.#lodgings.get(change.name)
+    if (lodging !== undefined && change.epoch <= lodging.epoch) lodging.tell(change) // not of one that took its place
   }
 
   #lodge(lodging: Lodging): void {
@@ -194,9 +200,15 @@ class Share implements SharedRegistry {
     this.#listed.delete(name)
   }
 
-  #accept(port: MessagePort): void {
-    const tenant: Tenant = new Tenant(port, {
+  /** A thread is about to be ended: its services leave the application first. */
+  async evict(thread: number): Promise<void> {
+    await Promise.all([...this.#tenants].map((tenant) => (tenant.thread === thread ? tenant.evict() : undefined)))
+  }
+
+  #accept(port: MessagePort, thread?: number): void {
+    const tenant: Tenant = new Tenant(port, thread, {
       app: this.#app,
+      fault: (name) => this.#lodgings.get(name)?.fault,
       lodge: (lodging) => this.#lodge(lodging),
       left: (lodging) => {
         if (this.#lodgings.get(lodging.service.name) === lodging) this.#lodgings.delete(lodging.service.name)
@@ -208,12 +220,19 @@ class Share implements SharedRegistry {
   }
 }
 
+/** Removes what lives in a thread from all that is shared here, cleanly. */
+export async function evict(thread: number): Promise<void> {
+  await Promise.all([...shares.values()].map((share) => share.evict(thread)))
+}
+
 function only(fields: { readonly error?: unknown; readonly reason?: StopReason | 'exhausted' | undefined }): object {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 }
 
 interface TenantHost {
   readonly app: Orchestrator
+  /** Why the data of a service that lives in a thread did not come. */
+  fault(name: string): string | undefined
   /** A service of that thread has been registered; it has left. */
   lodge(lodging: Lodging): void
   left(lodging: Lodging): void
@@ -224,13 +243,16 @@ interface TenantHost {
 
 /** One thread that is attached. */
 class Tenant {
+  /** Which one it is; unknown if it came by a handle. */
+  readonly thread: number | undefined
   readonly #host: TenantHost
   readonly #app: Orchestrator
   readonly #link: Link
   /** The services that live there, by their number. */
   readonly #own = new Map<number, Lodging>()
 
-  constructor(port: MessagePort, host: TenantHost) {
+  constructor(port: MessagePort, thread: number | undefined, host: TenantHost) {
+    this.thread = thread
     this.#host = host
     this.#app = host.app
     this.#link = new Link(port, this.#answers(), () => this.#gone())
@@ -238,24 +260,23 @@ class Tenant {
 
   /** The registry is closed: its services leave the application, then it is told. */
   async evict(): Promise<void> {
-    const names = [...this.#own.values()].map(({ service }) => service.name)
-    await Promise.all(names.map((name) => this.#remove(name)))
+    await Promise.all([...this.#own.values()].map((lodging) => this.#remove(lodging)))
     this.#link.close()
   }
 
   /** The thread is gone: what lived in it is lost, in this turn; who requires it waits for it. */
   #gone(): void {
     this.#host.gone()
-    for (const lodging of this.#own.values()) {
-      const { name } = lodging.service
-      if (this.#app.registry.get(name) !== lodging.service) continue
+    for (const lodging of [...this.#own.values()]) {
       lodging.lost()
-      void this.#remove(name)
+      void this.#remove(lodging)
     }
     this.#own.clear()
   }
 
-  async #remove(name: string): Promise<void> {
+  async #remove({ service }: Lodging): Promise<void> {
+    const { name } = service
+    if (this.#app.registry.get(name) !== service) return // another one has taken its place
     try {
       await this.#app.unregister(name, { force: true })
     } catch {} // removed all the same, or the application is closed and nothing is up
@@ -266,9 +287,10 @@ class Tenant {
     const named = (name: unknown): string => name as string
     const lodging = (key: unknown): Lodging | undefined => this.#own.get(key as number)
     return {
-      startService: ([name, options], { signal }) => app.startService(named(name), within(options, signal)),
-      stopService: ([name, options], { signal }) => app.stopService(named(name), within(options, signal)),
-      restartService: ([name, options], { signal }) => app.restartService(named(name), within(options, signal)),
+      startService: ([name, options], { signal }) => app.startService(named(name), within(options, signal)).then(write),
+      stopService: ([name, options], { signal }) => app.stopService(named(name), within(options, signal)).then(write),
+      restartService: ([name, options], { signal }) =>
+        app.restartService(named(name), within(options, signal)).then(write),
       register: ([lodged]) => this.#register(lodged as Lodged),
       unregister: ([name, options]) => app.unregister(named(name), options as object),
       explain: ([name]): Explanation => app.explain(named(name)),
@@ -286,26 +308,28 @@ class Tenant {
         lodging(key)?.log(epoch as number, level as 'info', message as string, fields as object),
       fail: ([key, epoch, failure]) => lodging(key)?.fail(epoch as number, failure as Failure),
       failing: ([key, failure]) => lodging(key)?.failing(failure as Failure['failure']),
-      data: ([key, data]) => lodging(key)?.data(data as Record<string, unknown>),
+      data: ([key, data, fault]) =>
+        lodging(key)?.data(data as Record<string, unknown> | undefined, fault as string | undefined),
     }
   }
 
   async #register(lodged: Lodged): Promise<void> {
+    const { key, name } = lodged
     const lodging: Lodging = new Lodging(lodged, this.#link, () => {
-      this.#own.delete(lodged.key)
+      this.#own.delete(key)
       this.#host.left(lodging)
     })
     this.#app.registry.register(lodging.service)
     // Known before the turn in which an application that runs starts it.
-    this.#own.set(lodged.key, lodging)
+    this.#own.set(key, lodging)
     this.#host.lodge(lodging)
-    await this.#host.found(lodged.name)
+    await this.#host.found(name)
   }
 
   /** A status whose data can cross, or an error that says which field of it cannot. */
   #status(name: string): ServiceStatus {
     const status = this.#app.getServiceStatus(name)
-    const why = uncrossable(status.data, 'data')
+    const why = this.#host.fault(name) ?? uncrossable(status.data, 'data')
     if (why !== undefined) throw new KeelsonError('SERVICE_INVALID', `service '${name}' - ${why}`)
     return status
   }

@@ -13,6 +13,7 @@ import {
 import { closeAll } from './attach.js'
 import { Link } from './link.js'
 import { door, inherited, knock, spawn } from './ports.js'
+import { evict } from './share.js'
 
 /** Options of `workerService`: those of every service, and what its thread runs. */
 export interface WorkerServiceOptions extends ServiceOptions {
@@ -65,7 +66,7 @@ export function workerService(name: string, options: WorkerServiceOptions): Serv
       signal.addEventListener('abort', () => made.giveUp(), { once: true })
       return made.ready
     },
-    run: () => thread?.ended,
+    run: ({ signal }) => Promise.race([thread?.ended, aborted(signal)]), // the thread is asked by `stop`
     stop: () => thread?.stop(),
     check: (context) => thread?.check(context),
     data: () => ({ threadId: thread?.id }),
@@ -85,6 +86,7 @@ class Thread {
   readonly #shut: () => void
   #link: Link | undefined
   #stopped = false
+  #isOver = false
   #giveUp = (_why: unknown): void => {}
 
   constructor(name: string, url: URL | string, options: WorkerOptions) {
@@ -97,7 +99,7 @@ class Thread {
     })
     this.ready.catch(() => {})
     this.#shut = door('worker', id, (port, from) => {
-      if (from !== this.id) return port.close() // a thread that it has made inherits its number
+      if (from !== this.id) return port.close() // a thread that it has made inherits its number, and is told so
       this.#link = new Link(port, {}, () => {})
       up()
     })
@@ -109,8 +111,12 @@ class Thread {
     }
     this.id = this.#worker.threadId
     this.ended = new Promise((resolve, reject) => {
-      this.#worker.once('error', reject)
+      this.#worker.once('error', (error) => {
+        this.#isOver = true
+        reject(error)
+      })
       this.#worker.once('exit', (code) => {
+        this.#isOver = true
         this.#shut()
         const why = new Error(`the thread of '${this.#name}' exited with code ${code}`)
         this.#giveUp(why)
@@ -130,10 +136,17 @@ class Thread {
     return (await this.#link?.call('check', [], { signal })) as CheckResult
   }
 
-  /** Asks it to stop, and ends it when it has. */
+  /** Asks it to stop, and ends it when it has; one that exits by itself instead says by its code whether all is well. */
   async stop(): Promise<void> {
-    const { closed = true } = this.#link ?? {}
-    if (!closed) await this.#link?.call('stop', [])
+    const link = this.#link
+    if (link === undefined) await evict(this.id)
+    else if (!link.closed && !this.#isOver)
+      try {
+        await link.call('stop', [])
+      } catch (error) {
+        if (!link.closed) throw error
+        await this.ended
+      }
     await this.terminate()
   }
 
@@ -151,13 +164,9 @@ class Thread {
  */
 export async function workerReady(duties: WorkerDuties = {}): Promise<void> {
   const { worker } = inherited()
-  if (worker === undefined || isReady)
-    throw new KeelsonError(
-      'CONFIG_INVALID',
-      isReady
-        ? 'workerReady() - was called before; call it once, when all is up'
-        : 'workerReady() - this thread is no workerService; register it as one',
-    )
+  if (isReady)
+    throw new KeelsonError('CONFIG_INVALID', 'workerReady() - was called before; call it once, when all is up')
+  if (worker === undefined) throw stranger()
   isReady = true
   const { port1, port2 } = new MessageChannel()
   const link: Link = new Link(
@@ -173,6 +182,18 @@ export async function workerReady(duties: WorkerDuties = {}): Promise<void> {
   )
   link.hold()
   await knock(worker.parent, 'worker', worker.id, port2 as MessagePort)
+  try {
+    await link.call('up', [])
+  } catch {
+    throw stranger()
+  }
+}
+
+const stranger = (): KeelsonError =>
+  new KeelsonError('CONFIG_INVALID', 'workerReady() - this thread is no workerService; register it as one')
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
 let isReady = false

@@ -8,11 +8,12 @@
  * thread. What it throws is thrown here, with its code. `heard` is what it told by `tell`, in order.
  */
 import { type MessagePort, Worker, type WorkerOptions } from 'node:worker_threads'
-import type { Orchestrator } from 'keelson'
+import type { Orchestrator, Service } from 'keelson'
 import type { AttachedRegistry, AttachOptions, ThreadHandle } from 'keelson/threads'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import { type Deferred, deferred } from './promises.js'
 import { type Bundled, bundled } from './threads-bundle.js'
+import type { Role } from './threads-puppet.js'
 
 /** What a function in the other thread is given. */
 export interface There {
@@ -25,6 +26,8 @@ export interface There {
   codeOf(act: () => unknown): Promise<string>
   /** Says something to the test. */
   tell(what: unknown): void
+  /** A service in hand; what it does stands in `kept`, under its name. */
+  puppet: (name: string, role?: Role) => Service
   /** The port that leads to the test. */
   readonly port: MessagePort
 }
@@ -33,8 +36,11 @@ export interface There {
 export interface FarSet {
   /** What it attaches to before anything else; left out: nothing. */
   readonly attach?: AttachOptions | ThreadHandle | undefined
-  /** It is a worker service, and says so. */
-  readonly ready?: boolean
+  /** What it does, of itself; nobody can tell it anything but over the air then, and nothing keeps it up. */
+  readonly source?: string
+  readonly args?: readonly unknown[]
+  /** Where it is heard, and told what to do. */
+  readonly channel?: string
 }
 
 export interface FarCall {
@@ -151,6 +157,49 @@ export async function farThread(set: FarSet = { attach: {} }, options: WorkerOpt
   after(() => far.terminate())
   await far.up
   return far
+}
+
+let channels = 0
+
+/** Threads that somebody else makes: heard and directed over the air, whichever of them is there. */
+export class Air {
+  readonly heard: unknown[] = []
+  readonly #channel: BroadcastChannel
+  readonly #waiting = new Set<() => void>()
+
+  constructor() {
+    this.#channel = new BroadcastChannel(`far ${process.pid} ${++channels}`)
+    this.#channel.onmessage = ({ data }) => {
+      if (!('what' in data)) return
+      this.heard.push(data.what)
+      for (const look of [...this.#waiting]) look()
+    }
+    after(() => this.#channel.close())
+  }
+
+  /** `workerData` of a thread that does this. */
+  does<Args extends readonly unknown[]>(act: Act<Args, unknown>, attach?: AttachOptions, ...args: Args): FarSet {
+    return { source: `${act}`, args, attach, channel: this.#channel.name }
+  }
+
+  /** Whoever is there does this. */
+  tell(act: (there: There) => unknown): void {
+    this.#channel.postMessage({ run: `${act}` })
+  }
+
+  /** Resolves when this was said so often. */
+  hears(what: unknown, times = 1): Promise<void> {
+    const count = (): number => this.heard.filter((each) => each === what).length
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (count() < times) return
+        this.#waiting.delete(look)
+        resolve()
+      }
+      this.#waiting.add(look)
+      look()
+    })
+  }
 }
 
 /** Resolves when this holds of the application; looked at after every event. */

@@ -276,7 +276,7 @@ describe('R33 R50 driving from another thread', () => {
         error.code,
         error.message,
         JSON.stringify(error.toJSON()),
-        error.report?.services.map(({ name, outcome }) => `${name} ${outcome}`),
+        error.report?.services.map(({ name, outcome }: { name: string; outcome: string }) => `${name} ${outcome}`),
         keelson.isKeelsonError(start, 'START_FAILED'),
         thrown instanceof TypeError,
         thrown.message,

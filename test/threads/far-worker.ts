@@ -3,8 +3,9 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import * as keelson from 'keelson'
 import * as threads from 'keelson/threads'
 import type { FarAnswer, FarCall, FarSet, There } from '../support/threads-far.js'
+import { puppet } from '../support/threads-puppet.js'
 
-const { attach, ready } = workerData as FarSet
+const { attach, source, channel, args = [] } = workerData as FarSet
 
 const codeOf = async (act: () => unknown): Promise<string> => {
   try {
@@ -14,7 +15,8 @@ const codeOf = async (act: () => unknown): Promise<string> => {
     return keelson.isKeelsonError(error) ? error.code : `${error}`
   }
 }
-const message = (what: unknown): void => parentPort?.postMessage({ what })
+const air = channel === undefined ? undefined : new BroadcastChannel(channel)
+const message = (what: unknown): void => (air ?? parentPort)?.postMessage({ what })
 const there: There = {
   services: undefined as never,
   keelson,
@@ -25,19 +27,34 @@ const there: There = {
   port: parentPort as MessagePort,
 }
 
+there.puppet = (name, role) => {
+  const { service, part } = puppet(keelson.defineService, message, name, role)
+  there.kept[name] = part
+  return service
+}
+
 const answer = (given: FarAnswer): void => parentPort?.postMessage(given)
 
 async function run({ id, source, args }: FarCall): Promise<void> {
   try {
-    const act = new Function(`return (${source})`)()
-    answer({ id, value: await act(there, ...args) })
+    answer({ id, value: await actOf(source)(there, ...args) })
   } catch (error) {
     const { name, message, stack, code, cause } = error as Error & { code?: unknown }
     answer({ id, thrown: { name, message, stack, code, cause: `${cause}` } })
   }
 }
 
-if (ready === true) await threads.workerReady()
+const actOf = (text: string): ((there: There, ...args: readonly unknown[]) => unknown) =>
+  new Function(`return (${text})`)()
+
 if (attach !== undefined) Object.assign(there, { services: await threads.attachRegistry(attach) })
-parentPort?.on('message', (call: FarCall) => void run(call))
-answer({ id: 0, value: undefined })
+if (source === undefined) {
+  parentPort?.on('message', (call: FarCall) => void run(call))
+  answer({ id: 0, value: undefined })
+} else {
+  if (air !== undefined) {
+    air.onmessage = ({ data }) => void ('run' in data && actOf(data.run)(there))
+    ;(air as BroadcastChannel & { unref(): void }).unref()
+  }
+  await actOf(source)(there, ...args)
+}

@@ -194,11 +194,11 @@ describe('R41 waitFor()', () => {
     const found = await far.run(async ({ services, codeOf }) => {
       const codes: string[] = []
       for (const timeout of [0, -1, Number.NaN, '5', null, {}])
-        for (const wait of [services.waitFor, services.waitForSync])
-          codes.push(await codeOf(() => wait.call(services, 'store', 'running', { timeout: timeout as never })))
+        for (const wait of [services.waitFor, services.waitForSync] as ((...args: unknown[]) => unknown)[])
+          codes.push(await codeOf(() => wait.call(services, 'store', 'running', { timeout })))
       for (const what of ['runing', 5, null, {}])
-        for (const wait of [services.waitFor, services.waitForSync])
-          codes.push(await codeOf(() => wait.call(services, 'store', what as never)))
+        for (const wait of [services.waitFor, services.waitForSync] as ((...args: unknown[]) => unknown)[])
+          codes.push(await codeOf(() => wait.call(services, 'store', what)))
       codes.push(await codeOf(() => services.waitFor('store', 'running', { signal: {} as never })))
       codes.push(await codeOf(() => services.waitFor('store', 'running', null as never)))
       codes.push(await codeOf(() => services.waitForSync('store', 'running', 5 as never)))
