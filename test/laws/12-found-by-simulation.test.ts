@@ -411,3 +411,18 @@ it('R5 R29 R49 what failed a replacement and is required by what was put back is
   await clock.settle()
   expect(app.getServiceStatus('db')).toMatchObject({ state: 'stopped', stopReason: 'shutdown' })
 })
+
+it('R29 R49 what is put back waits for what it requires as long as it says, and a start for no longer', async () => {
+  const job = service('job', { start: { takes: 2, fails: 1 }, run: { hangs: true } })
+  const { app, clock } = world({
+    services: [job, service('api', { dependsOn: [{ name: 'job', condition: 'completed', timeout: 5_000 }] })],
+  })
+  settled(app.start())
+  await clock.settle()
+  settled(app.replace(service('api', { dependsOn: ['job'] })))
+  await clock.advance(2_000)
+  expect([job.state, app.getServiceStatus('api').state]).toEqual(['running', 'waiting'])
+  const start = settled(app.start({ onFailure: 'keep' }))
+  await clock.advance(5_000)
+  expect(start.error).toMatchObject({ code: 'START_INCOMPLETE', cause: { code: 'DEPENDENCY_TIMEOUT' } })
+})
