@@ -255,6 +255,28 @@ export interface Snapshot {
   readonly services: readonly ServiceStatus[]
 }
 
+/** What is observed of one service, in few fields: what a mirror is told. */
+export interface Observed {
+  /** The name it is, or was, registered under. */
+  readonly name: string
+  /** Whether it is registered; the next service of this name is another one. */
+  readonly registered: boolean
+  /** Where it is now. */
+  readonly state: ServiceState
+  /** How it is now; `unknown` while not active. */
+  readonly health: HealthStatus
+  /** The number of its present or last life; 0 before the first. */
+  readonly epoch: number
+  /** Number of the retry, from `retrying` until it is active; else 0. */
+  readonly attempt: number
+  /** Why it is down; from the beginning of a stop until the next start (R9). */
+  readonly stopReason: StopReason | undefined
+  /** When it changed, wall-clock. */
+  readonly timestamp: number
+  /** Number of its last event (R37). */
+  readonly seq: number
+}
+
 /** The worst of all that is desired up, and who is to blame for it (R28). */
 export interface HealthReport {
   /** The worst of all; a service that is not essential makes it `degraded` at most. */

@@ -2,7 +2,7 @@
 
 export { BaseService } from './base-service.js'
 export { defineService, type ServiceDefinition } from './define-service.js'
-export { type Clock, systemClock } from './engine/ports.js'
+export { asLogger, type Clock, systemClock } from './engine/ports.js'
 export { ERROR_CODES, type ErrorCode, type ErrorJSON, isKeelsonError, KeelsonError } from './errors.js'
 export type {
   AnyEvent,
@@ -16,6 +16,7 @@ export type {
   HealthEvent,
   HealthReport,
   ListenerErrorEvent,
+  Observed,
   OperationEvent,
   OperationKind,
   OperationOutcome,

@@ -13,6 +13,7 @@ import type {
   EventType,
   Explanation,
   HealthReport,
+  Observed,
   OperationReport,
   OrchestratorEvent,
   Plan,
@@ -303,6 +304,16 @@ export class Orchestrator {
    */
   events(options: EventsOptions = {}): AsyncIterableIterator<OrchestratorEvent> {
     return this.#engine.events(options)
+  }
+
+  /**
+   * Calls `listener` with what has changed when a turn has decided, before its hooks are entered and its events delivered:
+   * for copies that must not be behind what a hook sees. Several changes of one service between two calls may be one; the
+   * last is what it is. Costs less than events; what it throws is told as a listener's (R39).
+   */
+  mirror(listener: (changed: readonly Observed[]) => void): Unsubscribe {
+    if (!FUNCTION.takes(listener)) throw invalid('mirror()', 'listener', listener, FUNCTION.says)
+    return this.#engine.reconciler.writer.mirror(listener)
   }
 
   /**

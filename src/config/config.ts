@@ -4,7 +4,7 @@
 
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { isKeelsonError, type Logger, type Unsubscribe } from '../index.js'
+import { asLogger, isKeelsonError, type Logger, type Unsubscribe } from '../index.js'
 import type { ConfigWarning, Variables } from './environment.js'
 import { draftOf, formatOf, jsonDraft, textOf } from './formats.js'
 import { ConfigReader, placeOf } from './reader.js'
@@ -12,7 +12,7 @@ import { atOnce, inTime } from './schema.js'
 import { type Shape, shapeOf } from './shape.js'
 import { type ConfigChange, type ConfigSnapshot, changeOf, isAlike, type Recipe, retold, snapshot } from './snapshot.js'
 import type { InferOutput, StandardSchema } from './standard-schema.js'
-import { type ConfigTree, copy, type Draft, freeze, line, refused, show } from './tree.js'
+import { type ConfigTree, copy, type Draft, freeze, line, refused, saidBy, show } from './tree.js'
 
 /** Options of {@link Config.load} and {@link Config.parse}. */
 export interface ConfigOptions {
@@ -68,6 +68,7 @@ export class Config<Value = unknown> extends ConfigReader {
   /** What messages begin with: `config`, and the file if there is one. */
   readonly name: string
   readonly #source: Source
+  readonly #logger: Logger | undefined
   readonly #held: { current: ConfigSnapshot<Value>; text: string | undefined }
   readonly #listeners = new Set<Listener<Value>>()
   #warned: ReadonlySet<string> = new Set()
@@ -81,6 +82,7 @@ export class Config<Value = unknown> extends ConfigReader {
     super(() => placeOf(held.current))
     this.name = source.subject
     this.#source = source
+    this.#logger = source.options.logger && asLogger(source.options.logger)
     this.#held = held
     this.#warn(first.warnings)
   }
@@ -193,7 +195,8 @@ export class Config<Value = unknown> extends ConfigReader {
   }
 
   #tell(one: Listener<Value>, change: ConfigChange<Value>): void {
-    const failed = (error: unknown): void => this.#log('error', `${this.name}: a listener of onChange threw`, { error })
+    const failed = (error: unknown): void =>
+      this.#logger?.error(`${this.name}: a listener of onChange threw: ${saidBy(error)}`, { error })
     try {
       const answer = one.call(change)
       if (answer instanceof Promise) answer.catch(failed)
@@ -205,22 +208,9 @@ export class Config<Value = unknown> extends ConfigReader {
   /** Logs what has not been logged yet. */
   #warn(warnings: readonly ConfigWarning[]): void {
     for (const { message, variable, path } of warnings) {
-      if (!this.#warned.has(message)) this.#log('warn', message, { variable, path })
+      if (!this.#warned.has(message)) this.#logger?.warn(message, { variable, path })
     }
     this.#warned = new Set(warnings.map(({ message }) => message))
-  }
-
-  #log(level: 'warn' | 'error', message: string, fields: object): void {
-    const { logger } = this.#source.options
-    // pino has the fields first, and drops those that come after the message.
-    const isPino = typeof (logger as { bindings?: unknown } | undefined)?.bindings === 'function'
-    try {
-      const [first, second] = isPino ? [fields, message] : [message, fields]
-      const answer: unknown = logger?.[level](first as never, second as never)
-      if (answer instanceof Promise) answer.catch(() => {})
-    } catch {
-      // a logger that throws has nobody left to tell
-    }
   }
 
   #queue<Result>(task: () => Promise<Result>): Promise<Result> {
@@ -285,7 +275,10 @@ const OPTIONS: Readonly<Record<string, readonly [says: string, takes: (value: un
   ],
   envPrefix: ['text that is not empty', (value) => typeof value === 'string' && value !== '' && value !== '_'],
   env: ['an object of variables, such as process.env', (value) => typeof value === 'object' && value !== null],
-  logger: ['a logger', (value) => typeof (Object(value) as Partial<Logger>).warn === 'function'],
+  logger: [
+    'a logger with debug, info, warn and error',
+    (value) => ['debug', 'info', 'warn', 'error'].every((level) => typeof Object(value)[level] === 'function'),
+  ],
 }
 
 function check(subject: string, options: ConfigOptions): void {

@@ -6,7 +6,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { isKeelsonError } from '../index.js'
 import { jsonFault } from './json-fault.js'
-import { type ConfigTree, copy, type Draft, freeze, line, MAX_DEPTH, refused } from './tree.js'
+import { type ConfigTree, copy, type Draft, freeze, line, MAX_DEPTH, refused, saidBy } from './tree.js'
 
 /** The longest text that is taken, in bytes. */
 const MAX_BYTES = 16 * 1024 * 1024
@@ -137,8 +137,8 @@ export async function textOf(subject: string, path: string): Promise<string> {
     bytes = await readFile(path)
   } catch (error) {
     if (isKeelsonError(error)) throw error
-    const { code, message } = Object(error) as { code?: unknown; message?: unknown }
-    const says = code === 'ENOENT' ? 'there is no such file' : line(String(message ?? error))
+    const { code } = Object(error) as { code?: unknown }
+    const says = code === 'ENOENT' ? 'there is no such file' : saidBy(error)
     throw refused(subject, `it cannot be read: ${says}; correct the path, or make it readable`, { cause: error })
   }
   try {

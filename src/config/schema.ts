@@ -10,14 +10,15 @@ import {
   copy,
   type Draft,
   freeze,
-  isSecret,
   line,
   lookup,
   pathText,
   refused,
+  saidBy,
   sealed,
   show,
   shown,
+  unquoted,
 } from './tree.js'
 
 /** One thing that a schema found wrong; a `CONFIG_INVALID` of a schema has the list of them as its `report`. */
@@ -80,7 +81,7 @@ function another(draft: Draft, guesses: readonly Guess[], choice: number[], issu
 
 function ask(subject: string, schema: StandardSchema, tree: unknown): Step {
   const wrap = (error: unknown): KeelsonError =>
-    refused(subject, `the schema threw: ${line(reason(error))}; correct the schema`, { cause: error })
+    refused(subject, `the schema threw: ${saidBy(error)}; correct the schema`, { cause: error })
   try {
     const answer = schema['~standard'].validate(tree)
     return isPromise(answer) ? answer.then(undefined, (error) => Promise.reject(wrap(error))) : answer
@@ -88,8 +89,6 @@ function ask(subject: string, schema: StandardSchema, tree: unknown): Step {
     throw wrap(error)
   }
 }
-
-const reason = (error: unknown): string => String((Object(error) as { message?: unknown }).message ?? error)
 
 const keysOfIssue = ({ path = [] }: SchemaIssue): PropertyKey[] =>
   path.map((part) => (typeof part === 'object' ? part.key : part))
@@ -104,17 +103,16 @@ function failure(
     const keys = keysOfIssue(issue).map(String)
     const variable = origins.get(originKey(keys))?.variable
     const found = lookup(tree, keys)
-    const names = [...keys, variable]
-    const value = keys.length > 0 ? ` is ${shown(found, names)}` : ''
-    // Some libraries quote what they were given.
-    const isQuoted = typeof found === 'string' && found.length > 2 && isSecret(names)
-    const what = isQuoted ? issue.message.replaceAll(found, '…') : issue.message
-    const says = `${pathText(keys)}${value}${variable === undefined ? '' : ` (from ${line(variable, 100)})`} - ${line(what)}`
+    const value = shown(found, [...keys, variable])
+    const what = unquoted(String(issue.message), found, value)
+    const is = keys.length > 0 ? ` is ${value}` : ''
+    const says = `${pathText(keys)}${is}${variable === undefined ? '' : ` (from ${line(variable, 100)})`} - ${line(what)}`
     return { says, issue: { path: keys.join('.'), message: what, ...(variable === undefined ? {} : { variable }) } }
   })
   const listed = issues.slice(0, LISTED).map(({ says }) => says)
+  if (issues.length === 0) listed.push('the schema does not say what is wrong')
   if (issues.length > LISTED) listed.push(`and ${issues.length - LISTED} more`)
-  const message = `${subject}: ${listed.join('; ')}; correct ${issues.length === 1 ? 'it' : 'them'}`
+  const message = `${subject}: ${listed.join('; ')}; correct ${issues.length <= 1 ? 'it' : 'them'}`
   return new KeelsonError('CONFIG_INVALID', message, { report: freeze(issues.map(({ issue }) => issue)) })
 }
 

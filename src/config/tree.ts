@@ -43,20 +43,37 @@ const SECRET_WORD = /(?:^|[_-])(?:pass|pw|pwd)$/i
 const USERINFO = /(:\/\/[^\s/:@]*:)\S*@/g
 
 /** Whether one of the names that a value goes by - a key of its path, its variable - says that it is a secret. */
-export const isSecret = (names: readonly (PropertyKey | undefined)[]): boolean =>
+const isSecret = (names: readonly (PropertyKey | undefined)[]): boolean =>
   names.some((name) => SECRET.test(String(name)) || SECRET_WORD.test(String(name)))
 
-/** A value by these names as it reads in a message, which goes to logs: a secret does not. */
+/**
+ * A value by the names that it goes by - the keys of its path - as it reads in a message, which goes to logs: short and in
+ * one line. What is called as secrets are is not shown, nor is the password of an address.
+ */
 export function shown(value: unknown, names: readonly (PropertyKey | undefined)[]): string {
   if ((typeof value !== 'string' && typeof value !== 'number') || value === '') return show(value)
   if (isSecret(names)) return `a ${typeof value === 'string' ? 'text' : 'number'} that is not shown here`
   return show(typeof value === 'string' ? value.slice(0, 4_096).replace(USERINFO, '$1…@') : value)
 }
 
+/** The words of a schema about a value, some of which quote it: without what is not shown of it. */
+export function unquoted(words: string, value: unknown, says: string): string {
+  return typeof value === 'string' && value.length > 2 && !says.includes(value) ? words.replaceAll(value, '…') : words
+}
+
 /** A text without what would break a line of a log, at most so long. */
 export function line(text: string, longest = 300): string {
   const flat = text.slice(0, longest + 1).replace(/[\p{Cc}\u2028\u2029]+/gu, ' ')
   return text.length > longest ? `${flat.slice(0, longest)}…` : flat
+}
+
+/** What was thrown, as it reads in a message. */
+export function saidBy(thrown: unknown): string {
+  try {
+    return line(String((Object(thrown) as { message?: unknown }).message ?? thrown))
+  } catch {
+    return 'a value that cannot be read'
+  }
 }
 
 /** A path as it reads in a message and in a list of changes. */

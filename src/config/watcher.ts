@@ -45,7 +45,8 @@ type Found = {
  * - A text is applied when two looks, `debounce` apart, have found it the same. One that is malformed or refused is
  *   looked at again until it is whole; when it is still the same after another `interval` it is reported once - an
  *   error in the log, a `status` event, `problem`, health `degraded` - and the version before stays. So it is with a
- *   file that is empty or missing.
+ *   file that is empty or missing. One that was cut off and says something whole all the same, as YAML may, is taken for
+ *   what it says, if the schema takes it; who writes beside the file and then renames does not run that risk.
  * - The environment is read anew with each reload, but not watched.
  * - Stopping it ends a wait at once; its timer keeps no process alive.
  *

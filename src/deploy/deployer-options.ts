@@ -12,11 +12,14 @@ export interface DeployerOptions extends Pick<ServiceOptions, 'dependsOn' | 'ess
   readonly orchestrator: DeployTarget
   /** How they are built. */
   readonly factories: FactoryRegistry
-  /** Where the descriptors are: its `*.json`, `*.yaml` and `*.yml` files that do not begin with a dot. */
+  /** Where the descriptors are: its `*.json`, `*.yaml` and `*.yml` files that do not begin with a dot, no folders. */
   readonly directory: string
   /** Time between two scans while the deployer is up. Default 5 000. */
   readonly interval?: number
-  /** What factories are given; what is missing has a default that can be used. */
+  /**
+   * What factories are given; what is missing has a default that can be used. The deployer itself writes to its `logger`,
+   * without one to that of the orchestrator that hosts it.
+   */
   readonly env?: Partial<Env>
   /** The name of the deployer itself. Default `deployer`. */
   readonly name?: string

@@ -2,11 +2,14 @@
 // Never two readings and decisions at once; what they began goes on beside them. Its hooks wait for nothing that could
 // wait for them: a host that stops in the middle of a scan finds it gone at once.
 
+import { resolve } from 'node:path'
 import {
+  asLogger,
   BaseService,
   type Clock,
   type HealthStatus,
   KeelsonError,
+  type Logger,
   type RunContext,
   type StopContext,
   systemClock,
@@ -22,12 +25,12 @@ import {
   TIMEOUT,
 } from './deployer-options.js'
 import { Deployment, type DeployTarget, stepOf } from './deployment.js'
-import { type Env, envOf } from './env.js'
+import { envOf } from './env.js'
 import { decide } from './plan.js'
 import { Shelf } from './shelf.js'
 import { isChange, type Move } from './situation.js'
 import type { DeployEvent, DeployEventMap, DeployPlan, DeployReport, DeployResult, DeployStep } from './story.js'
-import { asError, line, show } from './wording.js'
+import { asError, line, show, textOf } from './wording.js'
 
 /**
  * Keeps what is deployed in an orchestrator equal to a directory of descriptors.
@@ -37,6 +40,12 @@ import { asError, line, show } from './wording.js'
  * does not come up, the old one runs again (R49). Readings and decisions never overlap, nor do steps of one name. A
  * stop of its host, at any moment, waits for no scan.
  *
+ * *What it cannot know:* a text is taken as it is when two looks in a row have found it so. One that was cut off and says
+ * something whole all the same, as YAML may, is deployed like any other; who writes beside the file and then renames does
+ * not run that risk. In an orchestrator with `order: 'registration'` the files of one scan are registered with what they
+ * need before them, but what comes in a later scan comes after all that is there: needed by one of those it closes a
+ * cycle, and is refused (`DEPENDENCY_CYCLE`) until that has gone or needs it no longer.
+ *
  * Registered in the orchestrator it deploys into, or started alone, it scans at once and then each `interval`; without
  * being started it does so only when `scan()` is called. What it has deployed stays when it stops; another deployer does
  * not take it over.
@@ -44,11 +53,12 @@ import { asError, line, show } from './wording.js'
  * Runnable: `examples/14-deploy.ts`.
  */
 export class Deployer extends BaseService {
-  /** Where the descriptors are. */
+  /** Where the descriptors are, as an absolute path. */
   readonly directory: string
   readonly #shelf: Shelf
   readonly #deployment: Deployment
-  readonly #env: Env
+  /** Where it writes itself; `undefined`: to its host. */
+  readonly #logger: Logger | undefined
   readonly #clock: Clock
   readonly #interval: number
   readonly #orchestrator: DeployTarget
@@ -62,7 +72,8 @@ export class Deployer extends BaseService {
   #refused: readonly DeployStep[] = []
   /** What was deployed since it was started. */
   readonly #brought = new Set<string>()
-  #say: RunContext['status'] = () => {}
+  /** Of the epoch that it has, or had last. */
+  #context: RunContext | undefined
   #said = ''
 
   /** @throws `CONFIG_INVALID` with the path of an offending option (R51). */
@@ -72,14 +83,14 @@ export class Deployer extends BaseService {
     const own = Object.entries({ dependsOn, essential }).filter(([, value]) => value !== undefined)
     super(name, { type: 'deployer', ...Object.fromEntries(own) })
     const { orchestrator, factories, directory, interval = INTERVAL, timeout = TIMEOUT, clock = systemClock } = options
-    this.directory = directory
+    this.directory = resolve(directory)
     this.#orchestrator = orchestrator
     this.#interval = interval
     this.#clock = clock
-    this.#env = envOf(options.env)
-    this.#shelf = new Shelf(directory, factories)
+    this.#logger = options.env?.logger
+    this.#shelf = new Shelf(this.directory, factories)
     const backoff = { ...BACKOFF, ...options.backoff }
-    this.#deployment = new Deployment({ orchestrator, factories, env: this.#env, clock, timeout, backoff })
+    this.#deployment = new Deployment({ orchestrator, factories, env: envOf(options.env), clock, timeout, backoff })
   }
 
   /**
@@ -131,9 +142,10 @@ export class Deployer extends BaseService {
   }
 
   /** Scans until it is told to stop; waits for no step, so that none can hold it up. */
-  protected override async onRun({ signal, status }: RunContext): Promise<void> {
+  protected override async onRun(context: RunContext): Promise<void> {
+    const { signal } = context
     this.#brought.clear()
-    this.#say = status
+    this.#context = context
     this.#said = ''
     while (!signal.aborted) {
       // A directory that answers slowly is not asked again meanwhile.
@@ -144,7 +156,6 @@ export class Deployer extends BaseService {
 
   /** If the start that brought it up is undone, what it has deployed since goes down, too; nobody waits for that. */
   protected override onStop({ reason }: StopContext): void {
-    this.#say = () => {}
     if (reason !== 'rollback' && reason !== 'cancelled') return
     for (const name of this.#brought) this.#orchestrator.stopService(name).catch(() => {})
   }
@@ -247,9 +258,9 @@ export class Deployer extends BaseService {
     const fields = { action, outcome, ...(name && { name }), ...(file && { file }), ...(error && { error }) }
     const about = name === undefined ? '' : ` '${line(name)}'`
     const again = retryAt === undefined ? '' : '; tried again later'
-    if (outcome === 'done') this.#log('info', `deployer: ${action}${about} done: ${because}`, fields)
-    else if (outcome === 'refused') this.#log('warn', `deployer: refused: ${because}`, fields)
-    else this.#log('warn', `deployer: ${action}${about} failed: ${error?.message}${again}`, fields)
+    if (outcome === 'done') this.#log('info', `${action}${about} done: ${because}`, fields)
+    else if (outcome === 'refused') this.#log('warn', `refused: ${because}`, fields)
+    else this.#log('warn', `${action}${about} failed: ${error?.message}${again}`, fields)
     this.#emit('deploy', event)
   }
 
@@ -259,7 +270,7 @@ export class Deployer extends BaseService {
     const bad = this.#refused.length + this.#deployment.failing
     const text = `${this.#deployment.size} deployed${bad > 0 ? `, ${bad} refused or failing` : ''}`
     const [first] = this.#refused
-    if (text !== this.#said) this.#say(text, ...(first === undefined ? [] : [first.because]))
+    if (text !== this.#said) this.#context?.status(text, ...(first === undefined ? [] : [first.because]))
     this.#said = text
     return given
   }
@@ -267,7 +278,8 @@ export class Deployer extends BaseService {
   #emit<Type extends keyof DeployEventMap>(type: Type, event: DeployEventMap[Type]): void {
     for (const listening of [...this.#listeners]) {
       if (listening.type !== type || !this.#listeners.has(listening)) continue
-      const failed = (error: unknown): void => this.#log('error', `deployer: a listener of '${type}' threw`, { error })
+      const failed = (error: unknown): void =>
+        this.#log('error', `a listener of '${type}' threw: ${textOf(error)}`, { error })
       try {
         const answer: unknown = (listening.listener as (event: DeployEventMap[Type]) => unknown)(event)
         if (answer instanceof Promise) answer.catch(failed)
@@ -277,11 +289,10 @@ export class Deployer extends BaseService {
     }
   }
 
-  /** A logger may be anybody's: what it throws has nobody left to be told to. */
-  #log(level: 'info' | 'warn' | 'error', message: string, fields: Readonly<Record<string, unknown>>): void {
-    try {
-      this.#env.logger[level](message, fields)
-    } catch {}
+  #log(level: 'info' | 'warn' | 'error', what: string, fields: Readonly<Record<string, unknown>>): void {
+    const own = this.#logger && asLogger(this.#logger, { service: this.name, epoch: this.epoch })
+    const log = own ?? this.#context?.log
+    log?.[level](`${this.name}: ${what}`, fields)
   }
 
   #pause(signal: AbortSignal): Promise<void> {

@@ -17,7 +17,7 @@ import { waysFrom } from './graph.js'
 import { canonical } from './plain.js'
 import type { Candidate, Entry } from './shelf.js'
 import { isSame, type Known, type Move, needsOf, type Pause, type Situation } from './situation.js'
-import type { DeployResult, DeployStep } from './story.js'
+import type { DeployAction, DeployResult, DeployStep } from './story.js'
 import { asError, line } from './wording.js'
 
 /** What a deployment asks of an orchestrator. */
@@ -190,12 +190,12 @@ export class Deployment {
     const { name = '' } = step
     this.#busy.delete(name)
     this.#paused.delete(name)
-    if (move.action === 'deploy' || move.action === 'replace') this.#lift(name)
+    if (move.action !== 'reconfigure') this.#lift(name, move.action)
     return { ...step, outcome: 'done', ...more }
   }
 
-  /** What failed while one that it needs was another, or not there, may work now: it is due. */
-  #lift(changed: string): void {
+  /** What failed while one that it needs was another or not there, or for a cycle that may be open by now, is due. */
+  #lift(changed: string, action: DeployAction): void {
     if (this.#paused.size === 0) return
     const { orchestrator, clock } = this.#options
     const neededBy = new Map<string, string[]>()
@@ -209,8 +209,11 @@ export class Deployment {
     for (const { name, dependencies } of orchestrator.registry) add(name, dependencies ?? [])
     for (const [name, { candidate }] of this.#paused) add(name, needsOf(candidate))
     const touched = waysFrom(changed, neededBy)
-    for (const [name, pause] of this.#paused)
-      if (touched.has(name)) this.#paused.set(name, { ...pause, dueAt: clock.now() })
+    for (const [name, pause] of this.#paused) {
+      const isOpened = action !== 'deploy' && pause.error.code === 'DEPENDENCY_CYCLE'
+      if (isOpened || (action !== 'undeploy' && touched.has(name)))
+        this.#paused.set(name, { ...pause, dueAt: clock.now() })
+    }
   }
 
   #unsettled(move: Move, error: KeelsonError): DeployResult {

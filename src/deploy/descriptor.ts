@@ -118,11 +118,13 @@ export function descriptorJsonSchema(): Record<string, unknown> {
 export function readDescriptor(data: unknown, subject: string): Descriptor {
   const result = descriptorSchema.safeParse(data)
   if (!result.success) {
-    const says = result.error.issues.flatMap((issue) =>
-      issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) => `${at([...issue.path, key])} is no field; correct its name, or take it out`)
-        : [lineOf(issue, data)],
-    )
+    const says = result.error.issues
+      .flatMap(meant)
+      .flatMap((issue) =>
+        issue.code === 'unrecognized_keys'
+          ? issue.keys.map((key) => `${at([...issue.path, key])} is no field; correct its name, or take it out`)
+          : [lineOf(issue, data)],
+      )
     throw new KeelsonError('CONFIG_INVALID', `${subject}: ${several(says)}`)
   }
   const descriptor = result.data
@@ -142,6 +144,16 @@ export function readDescriptor(data: unknown, subject: string): Descriptor {
       `${subject}: depends on itself: ${name} → ${name}; take '${name}' out of its dependsOn`,
     )
   return descriptor
+}
+
+/** What is wrong in the one branch of a union whose kind of value it is; that it is none of them, if there is not one. */
+function meant(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== 'invalid_union') return [issue]
+  const isOfKind = (branch: readonly z.core.$ZodIssue[]): boolean =>
+    !branch.some(({ code, path }) => code === 'invalid_type' && path.length === 0)
+  const [branch, ...others] = issue.errors.filter(isOfKind)
+  if (branch === undefined || others.length > 0) return [issue]
+  return branch.flatMap((inner) => meant({ ...inner, path: [...issue.path, ...inner.path] }))
 }
 
 /** What makes two descriptors the same service, and what may differ without a restart; as texts to compare. */

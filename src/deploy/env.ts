@@ -2,15 +2,13 @@
 // Holds nothing but what the program put in.
 
 import { Config } from '../config/index.js'
-import type { Logger, ServiceOptions } from '../index.js'
-
+import { asLogger, type Logger, type ServiceOptions } from '../index.js'
 import { nopObserver, type Observer } from '../observe/index.js'
-
 import type { Descriptor } from './descriptor.js'
 
 /** What a program hands to the factories of a deployment; each has a default that can be used. */
 export interface Env {
-  /** Where services write. Default: nowhere. */
+  /** Where services write beside the `log` of their hooks: any logger, given to them by `asLogger`. Default: nowhere. */
   readonly logger: Logger
   /** What services report spans and measurements to. Default: `nopObserver`. */
   readonly observer: Observer
@@ -30,7 +28,7 @@ const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error:
 
 /** The environment with what is missing filled in. */
 export function envOf({ logger = silent, observer = nopObserver, config = Config.parse({}) }: Partial<Env> = {}): Env {
-  return { logger, observer, config }
+  return { logger: asLogger(logger), observer, config }
 }
 
 /** The environment of one factory. */

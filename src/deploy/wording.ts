@@ -1,13 +1,11 @@
 // How this room says things: paths, values, issues of a schema and things thrown, each as part of one line.
 
+import { shown } from '../config/index.js'
 import { isKeelsonError, KeelsonError } from '../index.js'
 
 /** A path into data as people write it: `dependsOn[0].name`. */
-export function at(path: readonly (PropertyKey | { readonly key: PropertyKey })[]): string {
-  const text = path
-    .map((part) => (typeof part === 'object' ? part.key : part))
-    .map((key) => (/^\d+$/.test(String(key)) ? `[${String(key)}]` : `.${String(key)}`))
-    .join('')
+export function at(path: readonly PropertyKey[]): string {
+  const text = path.map((key) => (/^\d+$/.test(String(key)) ? `[${String(key)}]` : `.${String(key)}`)).join('')
   return text === '' ? 'the whole' : text.replace(/^\./, '')
 }
 
@@ -34,13 +32,16 @@ export interface Issue {
 
 /** One issue of a schema about `data` as part of a line. `root` is the path of `data` itself. */
 export function lineOf({ message, path = [] }: Issue, data: unknown, root: readonly PropertyKey[] = []): string {
-  let found = data
-  for (const part of path) {
-    const key = typeof part === 'object' ? part.key : part
-    found =
-      typeof found === 'object' && found !== null && Object.hasOwn(found, key) ? Reflect.get(found, key) : undefined
-  }
-  return `${at([...root, ...path])} is ${show(found)} - ${message}`
+  const keys = path.map((part) => (typeof part === 'object' ? part.key : part))
+  const found = keys.reduce(
+    (inner, key) => (Object.hasOwn(Object(inner), key) ? Reflect.get(Object(inner), key) : undefined),
+    data,
+  )
+  const says = shown(found, [...root, ...keys])
+  // Some libraries quote what they were given, also what is not shown of it.
+  const hidden = typeof found === 'string' && found.length > 2 && !says.includes(found) ? found : undefined
+  const words = hidden === undefined ? String(message) : String(message).replaceAll(hidden, '…')
+  return `${at([...root, ...keys])} is ${says} - ${line(words)}`
 }
 
 /** One line about anything that can be thrown. */

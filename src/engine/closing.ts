@@ -2,7 +2,7 @@
 
 import { KeelsonError } from '../errors.js'
 import type { Logger, StopContext, StopReason } from '../service.js'
-import { serviceLogger } from './epoch.js'
+import { asLogger } from './ports.js'
 import type { Record } from './record.js'
 import { LazySignal } from './signal.js'
 
@@ -25,7 +25,7 @@ export class Closing extends LazySignal implements StopContext {
   }
 
   get log(): Logger {
-    return serviceLogger(this.#logger, this.#name, this.epoch)
+    return asLogger(this.#logger, { service: this.#name, epoch: this.epoch })
   }
 
   protected override why(): unknown {

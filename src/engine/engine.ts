@@ -168,6 +168,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
       log.record('registered', record.lastSeq, begin, who(record))
       log.record('operation', end, begin, { ...operation, phase: 'end', outcome: 'done' })
     }
+    this.reconciler.note(record)
     if (this.running) this.#adopt(record)
   }
 
@@ -186,7 +187,10 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     for (const each of raised) {
       if (each !== record) {
         if (each.active && each.wanted) continue
-        if (each.down === 0) each.wanted = true // who was told to be down is not told otherwise by that
+        if (each.down === 0) {
+          each.wanted = true // who was told to be down is not told otherwise by that
+          each.overtake()
+        }
         this.reconciler.post(() => this.reconciler.look(each, record.lastSeq))
       }
       for (const { to, spec } of each.deps) if (!spec.optional && to.core !== undefined && !to.removing) raised.add(to)
@@ -251,6 +255,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     record.resume()
     log.publish('unregistered', cause, who(record))
     this.topology.remove(record)
+    this.reconciler.note(record)
   }
 
   reconfigure(name: string, options: LiveOptions): void {
@@ -385,10 +390,6 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     } catch (error) {
       by.notExchanged(error)
     }
-  }
-
-  snapshot(): ReturnType<View['snapshot']> {
-    return this.view.snapshot()
   }
 
   ended(): void {

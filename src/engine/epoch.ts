@@ -5,7 +5,7 @@
 import { KeelsonError } from '../errors.js'
 import { show } from '../kernel/validate.js'
 import type { HealthStatus, Logger, Resource, Service, StartContext, StopReason } from '../service.js'
-import type { Instant } from './ports.js'
+import { asLogger, type Instant } from './ports.js'
 import { LazySignal } from './signal.js'
 
 /** Whose life it is. */
@@ -82,7 +82,7 @@ export class Epoch<Of extends Owner> extends LazySignal implements StartContext,
   }
 
   get log(): Logger {
-    return serviceLogger(this.#host.logger, this.#name, this.epoch)
+    return asLogger(this.#host.logger, { service: this.#name, epoch: this.epoch })
   }
 
   get service(): StartContext['service'] {
@@ -140,11 +140,4 @@ export function disposerOf(resource: unknown): (() => unknown) | undefined {
   const { [Symbol.asyncDispose]: later, [Symbol.dispose]: now } = resource as Partial<AsyncDisposable & Disposable>
   const method = later ?? now
   return typeof method === 'function' ? () => method.call(resource) : undefined
-}
-
-/** A logger whose records carry the service's name and epoch. */
-export function serviceLogger(logger: Logger, service: string, epoch: number): Logger {
-  const with_ = (level: keyof Logger) => (message: string, fields?: Readonly<{ [key: string]: unknown }>) =>
-    logger[level](message, { ...fields, service, epoch })
-  return { debug: with_('debug'), info: with_('info'), warn: with_('warn'), error: with_('error') }
 }

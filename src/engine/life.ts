@@ -36,7 +36,7 @@ export interface LifeHost extends EpochHost<Record> {
   failing(record: Record): void
   /** The epoch is over: no instance is left. */
   over(record: Record): void
-  /** An abandoned hook has settled, or a permit came free: look again. */
+  /** An abandoned hook has settled: look again. */
   look(record: Record): void
 }
 
@@ -120,7 +120,6 @@ export class Life {
     const took = this.#host.moment.now - epoch.began.now
     for (const part of record.claims) part.took = took
     this.#host.permits.release(record)
-    this.#host.look(record)
     if (record.state === 'stopping') return this.#proceed(record)
     this.#host.deadlines.disarm(record)
     if (thrown.length > 0) this.fail(record, 'START_FAILED', `onStart failed: ${describe(thrown[0])}`, thrown)
@@ -331,10 +330,7 @@ export class Life {
       const by = Math.min(stop.hookBy, stop.stopBy)
       if (now < by) return this.#host.deadlines.arm(record, by)
       this.#abandon(record, record.inFlight)
-      if (record.inFlight === 'onStart') {
-        this.#host.permits.release(record)
-        this.#host.look(record)
-      }
+      this.#host.permits.release(record)
       record.inFlight = undefined
       return this.#proceed(record)
     }

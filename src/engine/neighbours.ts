@@ -3,27 +3,10 @@
 
 import { Fact, leans } from '../kernel/edge.js'
 import type { Moment } from './ports.js'
-import { append, type Edge, type Record } from './record.js'
+import type { Edge, Record } from './record.js'
 
 /** Asks the reconciler to look at a service again; `cause` is the event that gives reason to. */
 export type Look = (record: Record, cause: number) => void
-
-/** How long one was waited for, in milliseconds. */
-export interface Wait {
-  readonly name: string
-  readonly duration: number
-}
-
-/** None; never written to. */
-export const NO_WAITS: Wait[] = []
-
-/** The dependencies that a start waited for; those that took no time are left out. */
-export function waitsOf(record: Record): readonly Wait[] {
-  let waits = NO_WAITS
-  for (const { to, waited } of record.deps)
-    if (waited > 0) waits = append(waits, Object.freeze({ name: to.name, duration: waited }))
-  return waits === NO_WAITS ? waits : Object.freeze(waits)
-}
 
 export class Neighbours {
   readonly #moment: Moment

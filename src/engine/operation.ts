@@ -49,7 +49,7 @@ export abstract class Operation implements Driver, Timed {
   /** Parts that have not come to rest; the deadline for them, and whether its last tenth has begun. */
   protected left = 0
   #stopBy: number = Infinity
-  /** What it brings to rest. */
+  /** What it brings to rest; what is wanted up again meanwhile is done. */
   #brought: readonly Part[] = []
   #hurried = false
   #beganAt = 0
@@ -146,8 +146,7 @@ export abstract class Operation implements Driver, Timed {
       this.#hurried = true
       const half = this.now + (this.#stopBy - this.now) / 2
       for (const { record, done } of this.#brought) {
-        // What somebody else wants up is none of those that it brings to rest.
-        if (done || !record.isLive || (record.state !== 'stopping' && record.desired && !record.ending)) continue
+        if (done) continue
         reconciler.life.hurry(record, half, this.#stopBy)
         reconciler.life.end(record, record.stopReason ?? record.downReason, 'asked')
       }

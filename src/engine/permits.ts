@@ -45,7 +45,6 @@ export class Permits {
     const retry = this.#retries.free ? this.#retries.head : undefined
     const first = start === undefined || (retry !== undefined && retry.ticket < start.ticket) ? retry : start
     if (first === undefined) return undefined
-    ;(first === retry ? this.#retries : this.#starts).shift()
     first.record.pausing.ticket = 0
     this.#grant(first.record)
     return first.record
@@ -94,9 +93,5 @@ class Line {
       this.#first = 0
     }
     return undefined
-  }
-
-  shift(): void {
-    this.#first++
   }
 }

@@ -84,18 +84,21 @@ export function tamed(random: Random): Random {
   }
 }
 
-/** A logger that may be anybody's, and that disturbs nobody: what it throws or rejects with has nobody left to be told to. */
-export function fenced(logger: Logger): Logger {
+/**
+ * A logger that may be anybody's - console, winston, pino -, to be called as {@link Logger} says: fields go where it wants
+ * them, and what it throws or rejects with has nobody left to be told to. `own` are fields that each record carries, over
+ * those of the call. For whoever takes a logger, as keelson itself does.
+ */
+export function asLogger(logger: Logger, own?: Readonly<Record<string, unknown>>): Logger {
   // pino takes the fields first; after a message it would take them for values of placeholders, and drop them.
   const fieldsFirst = typeof (logger as { bindings?: unknown }).bindings === 'function'
   const call =
     (level: keyof Logger): Logger['info'] =>
-    (message, fields) => {
+    (message, said) => {
       try {
-        const answer: unknown =
-          fieldsFirst && fields !== undefined
-            ? logger[level](fields as never, message as never)
-            : logger[level](message, fields)
+        const fields = own ? { ...said, ...own } : said
+        const given = fields === undefined ? [message] : fieldsFirst ? [fields, message] : [message, fields]
+        const answer: unknown = logger[level](...(given as [string]))
         if (answer instanceof Promise) answer.catch(() => {})
       } catch {
         // see above

@@ -4,7 +4,7 @@
 
 import { describe, type KeelsonError, suppress, type Thrown, told } from '../errors.js'
 import type { Snapshot } from '../events.js'
-import { resultOf, serves } from '../kernel/health.js'
+import { resultOf } from '../kernel/health.js'
 import type { HealthStatus, Logger, Resource, StopReason } from '../service.js'
 import { Checks } from './checks.js'
 import type { ServiceCore } from './core.js'
@@ -14,7 +14,7 @@ import { EventLog } from './event-log.js'
 import { Life, type LifeHost } from './life.js'
 import { Neighbours } from './neighbours.js'
 import { Permits } from './permits.js'
-import { type Clock, fenced, Moment, type Random, tamed } from './ports.js'
+import { asLogger, type Clock, Moment, type Random, tamed } from './ports.js'
 import { Down, type Exchanging, type Record } from './record.js'
 import { Rest, renew, UNSETTLED } from './rest.js'
 import { isThenable } from './subscribers.js'
@@ -34,8 +34,8 @@ export interface Ports {
   readonly history: number
 }
 
-/** Reasons that replace another while a stop is under way, the stronger over the weaker (R9). */
-const RANK: Readonly<{ [reason in StopReason]?: number }> = { manual: 1, shutdown: 2, removed: 3 }
+/** Reasons that replace another while a stop is under way, the weakest first (R9). */
+const RANK: readonly (StopReason | undefined)[] = ['manual', 'shutdown', 'removed']
 
 /** What the operations hear of the reconciler. */
 export interface OperationsHost {
@@ -45,7 +45,7 @@ export interface OperationsHost {
   settle(): void
   /** A replacement may take its place: the old one is at rest. */
   exchange(record: Record, by: Exchanging, next: ServiceCore): void
-  snapshot(): Snapshot
+  readonly view: { snapshot(): Snapshot }
   /** A service is at rest: it stopped, ended of itself or gave up. */
   ended(): void
 }
@@ -76,7 +76,7 @@ export class Reconciler implements LifeHost, TurnWork {
     const { clock, owner } = ports
     this.owner = owner
     const random = tamed(ports.random)
-    const logger = fenced(ports.logger)
+    const logger = asLogger(ports.logger)
     this.logger = logger
     this.#host = host
     this.moment = new Moment(clock)
@@ -90,7 +90,7 @@ export class Reconciler implements LifeHost, TurnWork {
         owner,
         logger,
         wake: () => this.#turn.wake(),
-        snapshot: () => host.snapshot(),
+        snapshot: () => host.view.snapshot(),
         wall: () => this.moment.wall,
       },
       ports.history,
@@ -126,6 +126,11 @@ export class Reconciler implements LifeHost, TurnWork {
     this.#work.push(record)
   }
 
+  /** It was registered or removed; who mirrors is told in a turn of its own, if need be. */
+  note(record: Record): void {
+    if (this.writer.note(record)) this.post(() => {})
+  }
+
   // The parts of a turn
 
   passed(): void {
@@ -143,6 +148,10 @@ export class Reconciler implements LifeHost, TurnWork {
     this.#work = []
     this.#next = 0
     return this.#host.judge() || this.#start()
+  }
+
+  decided(): void {
+    this.writer.reflect()
   }
 
   deliver(): number {
@@ -166,15 +175,8 @@ export class Reconciler implements LifeHost, TurnWork {
   #steer(record: Record): void {
     const reason = this.#whyEnd(record)
     if (record.state === 'stopping' || record.ending) {
-      const { stopReason } = record
-      if (
-        !record.desired &&
-        reason !== undefined &&
-        stopReason !== undefined &&
-        (RANK[reason] ?? 0) > (RANK[stopReason] ?? 0)
-      )
-        record.stopReason = reason
-      if (record.active && record.awaited === 0) this.life.end(record, record.stopReason ?? 'manual', 'asked')
+      if (RANK.indexOf(reason) > RANK.indexOf(record.stopReason)) record.stopReason = reason
+      if (record.awaited === 0) this.life.end(record, record.stopReason ?? 'manual', 'asked')
       return
     }
     if (reason === undefined) return
@@ -200,8 +202,7 @@ export class Reconciler implements LifeHost, TurnWork {
     if (exchanging?.next !== undefined) this.#host.exchange(record, exchanging, exchanging.next)
     if (!record.desired) {
       this.#rest.withdraw(record, record.downReason)
-      if (record.stops.length > 0) for (const part of [...record.stops]) part.driver.rested(part)
-      this.#host.ended()
+      this.#rested(record)
       return
     }
     if (this.#rest.pursue(record)) {
@@ -239,7 +240,7 @@ export class Reconciler implements LifeHost, TurnWork {
       this.#sorted = true
       const record = this.#ready.pop() as Record
       record.ready = false
-      if (record.core === undefined || record.isLive || !record.desired) return true
+      if (!record.desired) return true
       // What it waited for may have gone since it was looked at.
       const able = this.#rest.pursue(record)
       if (able && this.permits.take(record)) this.#begin(record)
@@ -256,10 +257,8 @@ export class Reconciler implements LifeHost, TurnWork {
   }
 
   #begin(record: Record): void {
-    this.deadlines.disarm(record)
     renew(record)
     record.resume()
-    record.gaveUp = false
     this.neighbours.entered(record)
     this.life.begin(record)
     this.neighbours.unwaive(record) // good for one start only
@@ -275,9 +274,9 @@ export class Reconciler implements LifeHost, TurnWork {
 
   lost(record: Record, clean: boolean): void {
     this.#checks.end(record)
-    if (!record.ending) this.neighbours.lost(record, clean, record.lastSeq)
+    this.neighbours.lost(record, clean, record.lastSeq)
     // An orderly end is one until it is over: nobody starts against it meanwhile (R13).
-    else if (record.stop?.fate !== 'asked') record.ending = false
+    if (record.stop?.fate !== 'asked') record.ending = false
     this.look(record)
   }
 
@@ -298,13 +297,13 @@ export class Reconciler implements LifeHost, TurnWork {
     }
     this.#rest.after(record)
     this.neighbours.left(record)
-    record.leastEpoch = 0
-    if (stop !== undefined) {
-      stop.unclean = undefined
-      stop.remembered = false
-    }
-    if (record.stops.length > 0) for (const part of [...record.stops]) part.driver.rested(part)
     this.look(record)
+    this.#rested(record)
+  }
+
+  /** Tells those who wait for its rest that it has come to it. */
+  #rested(record: Record): void {
+    for (const part of record.stops.slice()) part.driver.rested(part)
     this.#host.ended()
   }
 
@@ -377,7 +376,7 @@ export class Reconciler implements LifeHost, TurnWork {
       if (!record.fulfilled) for (const part of record.claims) part.driver.failed(part, error, false)
     } else {
       this.writer.assess(record, health, undefined)
-      if (serves(health)) record.fulfilled = true
+      record.fulfilled = true
     }
     this.look(record)
   }

@@ -21,8 +21,8 @@ export class Edge {
   readonly spec: EdgeSpec
   /** Added by `order: 'registration'`, not declared. */
   readonly implied: boolean
-  /** Lets the dependent start. */
-  open = false
+  /** Lets the dependent start; until it is read for the first time it holds nobody. */
+  open = true
   /** The wait for it ended in `warn` or `continue`: open for the next start. */
   waived = false
   /** Required, closed, and its target has settled: the dependent waits for one that is not coming. */
@@ -282,6 +282,12 @@ export class Record implements Timed, Owner {
   unawait(part: Part): void {
     if (this.stops.length === 1 && this.stops[0] === part) this.stops = NO_PARTS
     else without(this.stops, part)
+  }
+
+  /** It is wanted again: who waits for its rest hears of it, and it is nobody's culprit any more. */
+  overtake(): void {
+    if (this.paused) this.pausing.culprit = undefined
+    for (const part of this.stops.slice()) part.driver.overtaken(part)
   }
 
   /** Its end, asked for now unless it has been. */

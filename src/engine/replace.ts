@@ -96,13 +96,14 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
     // The one that was taken out may come back, and goes nowhere until it is clear that it does not.
     const out = record.core === this.#new ? this.#old : this.#new
     out.keeper = record.core?.keeper
-    // It was down, and is wanted by somebody else by now: then so is what the new one requires.
-    if (this.stage === 'down' && !this.#undoing && record.desired) this.host.require(record)
+    // It is wanted for good, whatever becomes of this call: so is what it requires now. Starts have claimed that.
+    if (this.stage === 'down' && record.wanted && record.down === 0) this.host.require(record)
     this.host.touch(this)
   }
 
   notExchanged(error: unknown): void {
     this.next = undefined
+    if (this.#onlySwaps) return this.end('failed', error)
     // If it was to put the old one back, the new one goes on in its place, and why it failed comes first.
     if (this.failure === undefined) this.failure = { cause: error as KeelsonError, part: undefined }
     else suppress(this.failure.cause, error as KeelsonError)

@@ -1,9 +1,21 @@
 // Reports of operations: what became of each service, captured when the operation ends, shown when somebody looks.
-// Reads records, changes nothing.
+// Reads records, changes nothing. What a start waited for it tells events, too.
 
 import type { OperationKind, OperationOutcome, OperationReport, ServiceOutcome } from '../events.js'
-import { NO_WAITS, type Wait, waitsOf } from './neighbours.js'
 import { append, type Part, type Record } from './record.js'
+
+type Wait = ServiceOutcome['waitedFor'][number]
+
+/** None; never written to. */
+export const NO_WAITS: Wait[] = []
+
+/** The dependencies that a start waited for; those that took no time are left out. */
+export function waitsOf(record: Record): readonly Wait[] {
+  let waits = NO_WAITS
+  for (const { to, waited: duration } of record.deps)
+    if (duration > 0) waits = append(waits, Object.freeze({ name: to.name, duration }))
+  return Object.freeze(waits)
+}
 
 /** The report of an operation that has just come to this outcome; `mark` is borne by no record yet. */
 export function report(
@@ -74,7 +86,7 @@ function waited({ record, epochBefore, wantsDown, wasLive }: Part): readonly Wai
       if (rested <= stop.began.now && rested > stop.asked.now)
         waits = append(waits, Object.freeze({ name: from.name, duration: rested - stop.asked.now }))
     }
-  return waits === NO_WAITS ? waits : Object.freeze(waits)
+  return Object.freeze(waits)
 }
 
 function outcomeOf(part: Part): ServiceOutcome['outcome'] {

@@ -21,7 +21,7 @@ export type Blocker = 'gave up' | 'completed' | 'backoff' | 'hook' | 'dependency
 /** What keeps `record` from starting at this moment, besides permits that it has not asked for; `undefined` is nothing. */
 export function blocker(record: Record, now: number): Blocker | undefined {
   const { pause } = record
-  if (record.gaveUp && pause.failedWait?.open !== true) return 'gave up'
+  if (record.gaveUp) return 'gave up'
   if (record.completedForGood) return 'completed'
   if (pause.dueAt > now) return 'backoff'
   if (record.unsettled > 0) return 'hook'
@@ -31,15 +31,13 @@ export function blocker(record: Record, now: number): Blocker | undefined {
 }
 
 /** Whether the end of the epoch was asked for, whatever its hooks did: then its reason is none of its own. */
-function askedFor({ stop, stopReason }: Record): boolean {
-  return stop?.fate === 'asked' || (stopReason !== 'failed' && stopReason !== 'unhealthy' && stopReason !== 'completed')
+function askedFor({ stopReason }: Record): boolean {
+  return stopReason !== 'failed' && stopReason !== 'unhealthy' && stopReason !== 'completed'
 }
 
 /** A start by name was asked for: from the next state on no retry is told. */
 export function renew(record: Record): void {
-  if (!record.pause.renewed) return
-  record.attempt = 0
-  record.pausing.renewed = false
+  if (record.pause.renewed) record.attempt = 0
 }
 
 export interface RestTools {
@@ -265,7 +263,7 @@ export class Rest {
   /** Returns whether that was the end of the start. */
   #timedOut(record: Record, edge: Edge): boolean {
     const { name, onTimeout, timeout, condition } = edge.spec
-    const what = `service '${record.name}' - '${name}' was not ${condition} within ${timeout} ms, it is ${edge.to.core === undefined ? 'missing' : edge.to.state}`
+    const what = `service '${record.name}' - '${name}' was not ${condition} within ${timeout} ms, it is ${edge.to.state}`
     if (onTimeout === 'fail') {
       const cause = edge.to.lastError
       record.lastError = told(

@@ -23,6 +23,7 @@ function leave(engine: Engine): Leave | undefined {
       if (mark === 0) {
         mark = engine.nextMark()
         markEssential(
+          engine.topology,
           [...engine.topology.records.values()].filter(({ settings }) => settings.autoStart),
           mark,
         )

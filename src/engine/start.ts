@@ -6,6 +6,7 @@ import { KeelsonError, suppress } from '../errors.js'
 import type { OperationKind } from '../events.js'
 import { Operation, type OperationHost } from './operation.js'
 import { Down, type Part, type Record } from './record.js'
+import type { Topology } from './topology.js'
 
 /** What happens to what a start wanted when it fails. */
 export type OnFailure = 'rollback' | 'keep' | 'retry'
@@ -79,7 +80,7 @@ export class StartOperation extends Operation {
     const wanted = this.closure(roots)
     if (this.target === undefined) this.#reopen()
     const mark = this.host.nextMark()
-    if (this.target === undefined) markEssential(roots, mark)
+    if (this.target === undefined) markEssential(this.host.topology, roots, mark)
     const essential = wanted.map((record) => this.target !== undefined || record.mark === mark)
     wanted.forEach((record, i) => {
       this.want(record, essential[i] === true, i < roots.length)
@@ -117,7 +118,7 @@ export class StartOperation extends Operation {
     for (let i = 0; i < wanted.length; i++) {
       const record = wanted[i] as Record
       if (!named && this.#isUp(record)) continue
-      for (const { to, spec } of record.deps) {
+      for (const { to, spec } of this.host.topology.needs(record)) {
         if (spec.optional || to.mark === mark) continue
         if (to.core === undefined || to.removing) {
           throw this.host.topology.missing(record.name, to.name)
@@ -138,9 +139,8 @@ export class StartOperation extends Operation {
   protected want(record: Record, essential: boolean, isRoot: boolean): void {
     const named = isRoot && this.target !== undefined
     if (named && (!record.active || this.kind === 'restart')) record.completed = false
-    if (record.stops.length > 0) for (const part of [...record.stops]) part.driver.overtaken(part)
+    record.overtake()
     record.down &= ~(Down.manual | Down.shut)
-    if (record.paused) record.pausing.culprit = undefined
     if (named && this.kind === 'restart' && record.isLive && record.state !== 'stopping')
       record.leastEpoch = record.epoch + 1
     this.claim(record, essential, isRoot)
@@ -288,11 +288,11 @@ export class StartOperation extends Operation {
 }
 
 /** Marks the essential ones among the roots, and what they require over edges whose timeout fails them (R29, R30). */
-export function markEssential(roots: readonly Record[], mark: number): void {
+export function markEssential(topology: Topology, roots: readonly Record[], mark: number): void {
   const found: Record[] = []
   for (const record of roots) if (record.settings.essential) find(record)
   for (const record of found)
-    for (const { to, spec } of record.deps) if (!spec.optional && spec.onTimeout === 'fail') find(to)
+    for (const { to, spec } of topology.needs(record)) if (!spec.optional && spec.onTimeout === 'fail') find(to)
 
   function find(record: Record): void {
     if (record.mark === mark) return

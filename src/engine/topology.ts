@@ -124,8 +124,8 @@ export class Topology {
     const { name } = core
     const record = this.#absent.get(name) ?? new Record(name, this.#shared, NEVER)
     const { told } = core
-    const edges = this.#edgesOf(core, record)
-    this.#install(record, core, edges)
+    this.#edgesOf(core, record)
+    this.#install(record, core)
     this.#absent.delete(name)
     this.records.set(name, record)
     record.index = ++this.#index
@@ -142,6 +142,14 @@ export class Topology {
     } finally {
       record.deps = before
     }
+  }
+
+  /** What a service depends on, and what does that is about to take its place. */
+  needs({ deps, exchanging }: Record): readonly Pick<Edge, 'to' | 'spec'>[] {
+    const next = exchanging?.next
+    if (next === undefined) return deps
+    const find = (name: string): Record => this.records.get(name) ?? new Record(name, this.#shared, NEVER)
+    return [...deps, ...next.edges.map((spec) => ({ spec, to: find(spec.name) }))]
   }
 
   /** Gives a service other settings, from its next decision on; checks them first. */
@@ -164,9 +172,7 @@ export class Topology {
     if (before !== undefined && !edges.some(({ to }) => to === before))
       this.#link(record, before, implied(before.name), true)
     record.core?.release()
-    this.#install(record, core, edges)
-    if (record.state !== 'waiting') return
-    for (const edge of record.deps) if (!edge.open) this.#neighbours().time(edge)
+    this.#install(record, core)
   }
 
   /** Removes a record at rest; a name that is still depended on goes on as a missing one. */
@@ -221,31 +227,28 @@ export class Topology {
 
   /** `order: 'registration'`: who came after a removed one waits for who came before it. */
   #relink(record: Record, before: Record | undefined): void {
-    for (const edge of [...record.dependents]) {
-      if (!edge.implied) continue
-      const { from } = edge
-      this.#unlink(edge)
-      from.deps = from.deps.filter((e) => e !== edge)
-      if (before !== undefined && !from.deps.some((e) => e.to === before))
-        this.#link(from, before, implied(before.name), true)
-    }
     if (this.#last === record) this.#last = before
-  }
-
-  /** `order: 'registration'`: who was registered before `record`; mostly its implied edge tells. */
-  #before(record: Record): Record | undefined {
-    if (!this.#host.chained) return undefined
-    const told = record.deps.find((edge) => edge.implied)?.to
-    if (told !== undefined) return told
-    let before: Record | undefined
-    for (const each of this.records.values()) {
-      if (each === record) return before
-      before = each
+    let next: Edge | undefined
+    for (const edge of record.dependents) if (next === undefined || edge.from.index < next.from.index) next = edge
+    if (next === undefined) return
+    const { from } = next
+    if (next.implied) {
+      this.#unlink(next)
+      from.deps = from.deps.filter((edge) => edge !== next)
     }
-    return undefined
+    if (before !== undefined && !from.deps.some((edge) => edge.to === before))
+      this.#reset(this.#link(from, before, implied(before.name), true))
   }
 
-  #install(record: Record, core: ServiceCore, edges: readonly Edge[]): void {
+  /** `order: 'registration'`: who was registered before `record`, which depends on that one and on none that came later. */
+  #before({ deps }: Record): Record | undefined {
+    if (!this.#host.chained) return undefined
+    let before: Record | undefined
+    for (const { to } of deps) if (to.core !== undefined && to.index > (before?.index ?? 0)) before = to
+    return before
+  }
+
+  #install(record: Record, core: ServiceCore): void {
     record.core = core
     record.settings = settingsOf(core.options, this.#shared, this.#host.defaults)
     core.keeper = this.#host.keeper
@@ -257,7 +260,7 @@ export class Topology {
       held.set(record, () => this.#host.late(record))
     }
     core.updates = hasMethod(core.service, 'updateState')
-    for (const edge of edges) this.#reset(edge)
+    for (const edge of record.deps) this.#reset(edge)
     record.facts = record.factsNow
     for (const edge of record.dependents) this.#reset(edge)
   }
@@ -312,9 +315,6 @@ export class Topology {
     const edge = new Edge(from, to, spec, isImplied)
     from.deps = append(from.deps, edge)
     to.dependents = append(to.dependents, edge)
-    edge.open = edge.opens()
-    if (!edge.open) from.unmet++
-    this.#neighbours().settle(edge, 0)
     if (from.inUse) this.#neighbours().used(to, 1)
     return edge
   }
@@ -330,7 +330,7 @@ export class Topology {
     if (to.core === undefined && to.dependents.length === 0) this.#absent.delete(to.name)
   }
 
-  /** Reads an edge anew after one of its ends was exchanged. */
+  /** Reads an edge, also anew after one of its ends was exchanged. */
   #reset(edge: Edge): void {
     const opens = edge.opens()
     if (opens !== edge.open) this.#neighbours().set(edge, opens, edge.to.lastSeq)

@@ -10,6 +10,8 @@ export interface TurnWork {
   passed(): void
   /** One more service closer to the fixed point; `false` when it is reached. */
   step(): boolean
+  /** Hooks are about to be entered: what was decided may be shown. */
+  decided(): void
   /** Delivers what is queued; returns how much that was. */
   deliver(): number
   /** The turn is over: what it decided may be told to those who wait. */
@@ -161,6 +163,7 @@ export class Turn {
   }
 
   #enter(): void {
+    this.#work.decided()
     if (this.#hooks.length === 0) return
     const hooks = this.#hooks
     this.#hooks = []

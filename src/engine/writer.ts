@@ -2,19 +2,24 @@
 // and becomes exactly one event (R1, R37). Decides nothing.
 
 import type { KeelsonError } from '../errors.js'
+import type { Observed } from '../events.js'
 import { serves } from '../kernel/health.js'
 import { step } from '../kernel/state.js'
-import type { HealthStatus, ServiceState, StateChange, StateUpdater, StopReason } from '../service.js'
+import type { HealthStatus, ServiceState, StateChange, StateUpdater, StopReason, Unsubscribe } from '../service.js'
 import type { EventBody, EventLog, Writable } from './event-log.js'
-import { NO_WAITS, waitsOf } from './neighbours.js'
 import type { Moment } from './ports.js'
 import type { Record } from './record.js'
+import { NO_WAITS, waitsOf } from './report.js'
+import { Subscribers } from './subscribers.js'
 
 export class Writer {
   readonly #log: EventLog
   readonly #moment: Moment
   /** Transitions that were refused. */
   dropped = 0
+  readonly #mirrors = new Subscribers<readonly Observed[]>()
+  /** What the mirrors have not been told. */
+  #changed: Record[] = []
 
   constructor(log: EventLog, moment: Moment) {
     this.#log = log
@@ -60,6 +65,7 @@ export class Writer {
       if (unclean !== undefined) body.unclean = Object.freeze([...unclean])
       this.#log.record('state', seq, causedBy, body)
     }
+    this.note(record)
     this.#tellService(record, old, reason)
     return true
   }
@@ -78,7 +84,26 @@ export class Writer {
       ...(error !== undefined ? { error } : {}),
     })
     record.cause = 0
+    this.note(record)
     this.#tellUpdater(record)
+  }
+
+  mirror(listener: (changed: readonly Observed[]) => unknown): Unsubscribe {
+    return this.#mirrors.add(listener, 0)
+  }
+
+  /** It has changed, was registered or removed: the mirrors are to be told, if there are any. */
+  note(record: Record): boolean {
+    return this.#mirrors.size > 0 && this.#changed.push(record) > 0
+  }
+
+  /** Tells the mirrors what has changed, as it is now. */
+  reflect(): void {
+    if (this.#changed.length === 0) return
+    const timestamp = this.#moment.wall
+    const changed = this.#changed.map((record) => observed(record, timestamp))
+    this.#changed = []
+    this.#mirrors.emit(changed, { place: Infinity, threw: (error) => this.#log.threw(error, 'state', 0) })
   }
 
   warn(code: 'DEPENDENCY_TIMEOUT' | 'STOP_FAILED' | 'ILLEGAL_TRANSITION', message: string, record: Record): void {
@@ -120,6 +145,11 @@ export class Writer {
     if (core?.updates === true)
       this.#log.call(() => (service as StateUpdater).updateState(state, health, lastError), 'state')
   }
+}
+
+function observed(record: Record, timestamp: number): Observed {
+  const { name, core, state, health, epoch, attempt, stopReason, lastSeq: seq } = record
+  return { name, registered: core !== undefined, state, health, epoch, attempt, stopReason, timestamp, seq }
 }
 
 /** The fields that name a service in its events. */

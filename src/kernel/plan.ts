@@ -36,7 +36,7 @@ export function plan(operation: Plan['operation'], services: readonly Planned[])
       }),
     )
     for (const next of dependents.get(name) ?? []) {
-      const left = (open.get(next) ?? 0) - 1
+      const left = (open.get(next) as number) - 1
       open.set(next, left)
       if (left === 0) queue.push(next)
     }

@@ -18,22 +18,17 @@ function classify(error: unknown): FailureClass {
   return search(error, new Set()) ?? 'transient'
 }
 
-function search(error: unknown, seen: Set<object>): FailureClass | undefined {
-  if (typeof error !== 'object' || error === null || seen.has(error) || seen.size >= MOST) return undefined
+function search(error: unknown, seen: Set<unknown>): FailureClass | undefined {
+  if (seen.has(error) || seen.size >= MOST) return undefined
   seen.add(error)
   const code = read(error, 'code')
   if (typeof code === 'string') {
     if (code === 'CONFIG_INVALID' || CERTIFICATE.test(code)) return 'permanent' // wrong options stay wrong
     if (CONNECTIVITY.test(code)) return 'connectivity'
   }
-  if ([read(error, 'status'), read(error, 'statusCode'), code].some((status) => status === 401)) return 'auth'
+  if ([read(error, 'status'), read(error, 'statusCode'), code].includes(401)) return 'auth'
   const response = read(error, 'response')
-  if (
-    typeof response === 'object' &&
-    response !== null &&
-    [read(response, 'status'), read(response, 'statusCode')].includes(401)
-  )
-    return 'auth'
+  if ([read(response, 'status'), read(response, 'statusCode')].includes(401)) return 'auth'
   const deeper = search(read(error, 'cause'), seen)
   if (deeper !== undefined) return deeper
   const errors = read(error, 'errors') // an AggregateError of a dual-stack connect
@@ -45,9 +40,9 @@ function search(error: unknown, seen: Set<object>): FailureClass | undefined {
   return undefined
 }
 
-function read(from: object, key: string): unknown {
+function read(from: unknown, key: string): unknown {
   try {
-    return (from as Record<string, unknown>)[key]
+    return (from as Record<string, unknown> | undefined)?.[key]
   } catch {
     return undefined // a proxy that throws on read has no code
   }
@@ -57,13 +52,11 @@ const CLASSES: readonly unknown[] = ['transient', 'connectivity', 'permanent', '
 
 /** The class that the service gives its failure, or the default one where it gives none. */
 export function classOf(settings: Settings, thrown: unknown): FailureClass {
-  if (settings.classify !== undefined) {
-    try {
-      const own: unknown = settings.classify(thrown)
-      if (CLASSES.includes(own)) return own as FailureClass
-    } catch {
-      // a classifier that fails classifies nothing
-    }
+  try {
+    const own: unknown = settings.classify?.(thrown)
+    if (CLASSES.includes(own)) return own as FailureClass
+  } catch {
+    // a classifier that fails classifies nothing
   }
   return classify(thrown)
 }

@@ -141,7 +141,7 @@ function checkShared(subject: string, { restart, healthCheck }: Defaults): void 
   if (healthCheck !== undefined) check(subject, 'healthCheck', healthCheck, HEALTH_CHECK)
   if (restart === undefined) return
   check(subject, 'restart', restart, RESTART)
-  const { policy, initialBackoff, maxBackoff } = restart
+  const { policy, initialBackoff = 0, maxBackoff = Infinity } = restart
   const others = Object.keys(restart).filter(
     (key) => key !== 'policy' && restart[key as keyof RestartOptions] !== undefined,
   )
@@ -150,7 +150,7 @@ function checkShared(subject: string, { restart, healthCheck }: Defaults): void 
       'CONFIG_INVALID',
       `${subject}: restart.${others[0]} has no effect beside restart.policy 'never'; leave one of them out`,
     )
-  if (initialBackoff !== undefined && maxBackoff !== undefined && initialBackoff > maxBackoff)
+  if (initialBackoff > maxBackoff)
     throw new KeelsonError(
       'CONFIG_INVALID',
       `${subject}: restart.initialBackoff ${initialBackoff} is above restart.maxBackoff ${maxBackoff}; raise the latter`,

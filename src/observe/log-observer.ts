@@ -1,7 +1,7 @@
 // An observer that writes: each span as one record when it ends, at debug, a failed one at error, with its duration.
 // For development and for hosts without a tracing backend. Numbers are not written: they are for tools that add them up.
 
-import { type Clock, KeelsonError, type Logger, systemClock } from '../index.js'
+import { asLogger, type Clock, KeelsonError, type Logger, systemClock } from '../index.js'
 import { errorText } from './error-type.js'
 import { type Attributes, type AttributeValue, nopObserver, type Observer, type Span } from './observer.js'
 
@@ -23,9 +23,9 @@ export interface LogObserverOptions {
 export function logObserver(logger: Logger, options: LogObserverOptions = {}): Observer {
   check(logger, options)
   const { clock = systemClock } = options
-  const write = writer(logger)
+  const log = asLogger(logger)
   return {
-    startSpan: (name, attributes, parent, at) => new LogSpan(write, clock, name, attributes, parent, at),
+    startSpan: (name, attributes, parent, at) => new LogSpan(log, clock, name, attributes, parent, at),
     counter: nopObserver.counter,
     histogram: nopObserver.histogram,
   }
@@ -46,19 +46,8 @@ function check(logger: unknown, options: LogObserverOptions): void {
   if (missing !== undefined) throw invalid(`clock has no ${missing}(); pass a Clock`)
 }
 
-type Write = (level: 'debug' | 'error', message: string, fields: { [name: string]: unknown }) => void
-
-/** Any of the loggers that the core takes: pino has the fields first, the others behind the message. */
-function writer(logger: Logger): Write {
-  const isPino = typeof (logger as { bindings?: unknown }).bindings === 'function'
-  return (level, message, fields) => {
-    if (isPino) logger[level](fields as never, message as never)
-    else logger[level](message, fields)
-  }
-}
-
 class LogSpan implements Span {
-  readonly #write: Write
+  readonly #log: Logger
   readonly #clock: Clock
   readonly #name: string
   readonly #parent: string | undefined
@@ -68,15 +57,8 @@ class LogSpan implements Span {
   #error: unknown
   #open = true
 
-  constructor(
-    write: Write,
-    clock: Clock,
-    name: string,
-    attributes: Attributes = {},
-    parent?: Span | null,
-    at?: number,
-  ) {
-    this.#write = write
+  constructor(log: Logger, clock: Clock, name: string, attributes: Attributes = {}, parent?: Span | null, at?: number) {
+    this.#log = log
     this.#clock = clock
     this.#name = name
     this.#parent = LogSpan.#nameOf(parent)
@@ -106,9 +88,9 @@ class LogSpan implements Span {
     if (this.#parent !== undefined) fields.parent = this.#parent
     Object.assign(fields, this.#attributes)
     const line = `${this.#name} - ${Math.round(duration * 10) / 10} ms`
-    if (!this.#failed) return this.#write('debug', line, fields)
+    if (!this.#failed) return this.#log.debug(line, fields)
     fields.error = this.#error
-    this.#write('error', `${line} - ${errorText(this.#error)}`, fields)
+    this.#log.error(`${line} - ${errorText(this.#error)}`, fields)
   }
 
   /** Between two times that were told by the wall clock, else by the monotonic one. */

@@ -26,6 +26,7 @@ import { type Place, TableReader } from './table-reader.js'
 import { ThreadEvents } from './thread-events.js'
 import { type Awaited, ServiceView } from './view.js'
 import { checkOptions, checkSignal, type WaitOptions, Waits } from './waits.js'
+import { type Packed, read } from './wire.js'
 
 /** Options of `attachRegistry`. */
 export interface AttachOptions {
@@ -81,10 +82,10 @@ function isHandle(to: AttachOptions | ThreadHandle): to is ThreadHandle {
   if (typeof to !== 'object' || to === null)
     throw new KeelsonError('CONFIG_INVALID', `attachRegistry() - takes { name } or a handle, not ${String(to)}`)
   if (!('keelson' in to || 'port' in to || 'table' in to)) return false
-  const { process, table, port, name } = to as Partial<ThreadHandle>
+  const { pid, table, port, name } = to as Partial<ThreadHandle>
   const bad =
-    process !== here.process
-      ? `is of process ${String(process)}, this is ${here.process}`
+    pid !== here.pid
+      ? `is of process ${String(pid)}, this is ${here.pid}`
       : !(table instanceof SharedArrayBuffer)
         ? 'has no table; send it as it is, by postMessage'
         : typeof port?.postMessage !== 'function'
@@ -219,17 +220,17 @@ export class AttachedRegistry implements AsyncDisposable {
 
   /** `startService` of the orchestrator: the same report, the same errors. */
   startService(name: string, options: StartOptions = {}): Promise<OperationReport> {
-    return this.#ask('startService', name, options) as Promise<OperationReport>
+    return this.#report('startService', name, options)
   }
 
   /** `stopService` of the orchestrator: the same report, the same errors. */
   stopService(name: string, options: StopOptions = {}): Promise<OperationReport> {
-    return this.#ask('stopService', name, options) as Promise<OperationReport>
+    return this.#report('stopService', name, options)
   }
 
   /** `restartService` of the orchestrator: the same report, the same errors. */
   restartService(name: string, options: StartOptions = {}): Promise<OperationReport> {
-    return this.#ask('restartService', name, options) as Promise<OperationReport>
+    return this.#report('restartService', name, options)
   }
 
   /**
@@ -290,14 +291,14 @@ export class AttachedRegistry implements AsyncDisposable {
   }
 
   /**
-   * `events` of the orchestrator, from now on or from `since`, with the same bounded buffer and the same `gap`s (R40).
+   * `events` of the orchestrator, from when the call arrives there - before any later call of this thread - or from `since`, with the same bounded buffer and the same `gap`s (R40).
    * The iteration throws `CLOSED` when the owner is gone.
    */
   events(options: EventsOptions = {}): AsyncIterableIterator<OrchestratorEvent> {
     if (this.#closed) throw gone()
     checkOptions('events()', options)
     checkSignal('events()', options.signal)
-    return new ThreadEvents(this.#link, { since: this.#table.seq, ...options })
+    return new ThreadEvents(this.#link, options)
   }
 
   // Ending
@@ -310,6 +311,7 @@ export class AttachedRegistry implements AsyncDisposable {
     this.#link.close()
   }
 
+  /** `close()`, by `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
@@ -333,6 +335,10 @@ export class AttachedRegistry implements AsyncDisposable {
     return this.#link.call(call, [name, rest], { signal, names })
   }
 
+  async #report(call: string, name: string, options: object): Promise<OperationReport> {
+    return read((await this.#ask(call, name, options)) as Packed) as OperationReport
+  }
+
   #neighbour(name: string): unknown {
     for (const lodger of this.#lodgers.values()) if (lodger.name === name) return lodger.service
     return this.get(name)
@@ -344,19 +350,24 @@ export class AttachedRegistry implements AsyncDisposable {
 
   /** What the owner's thread asks of the services that live here. */
   #answers(): Answers {
-    const lodger = (key: unknown): Lodger => this.#lodgers.get(key as number) as Lodger
+    const known = (key: unknown): Lodger | undefined => this.#lodgers.get(key as number)
+    const lodger = (key: unknown): Lodger => {
+      const found = known(key)
+      if (found !== undefined) return found
+      throw new KeelsonError('CLOSED', 'a service of another thread - lives there no more; register it again')
+    }
     return {
       start: ([key, epoch]) => lodger(key).start(epoch as number),
       run: ([key, epoch]) => lodger(key).run(epoch as number),
       stop: ([key, epoch, reason]) => lodger(key).stop(epoch as number, reason as StopReason),
-      check: ([key, epoch], { signal }) => lodger(key).check(epoch as number, signal as AbortSignal),
+      check: ([key, epoch], { signal }) => lodger(key).check(epoch as number, signal),
       dispose: ([key, id]) => lodger(key).dispose(id as number),
-      abort: ([key, epoch, reason]) => lodger(key)?.abort(epoch as number, reason),
-      hurry: ([key, epoch]) => lodger(key)?.hurry(epoch as number),
-      over: ([key, epoch]) => lodger(key)?.over(epoch as number),
-      told: ([key, change]) => lodger(key)?.told(change as StateChange),
+      abort: ([key, epoch, reason]) => known(key)?.abort(epoch as number, reason),
+      hurry: ([key, epoch]) => known(key)?.hurry(epoch as number),
+      over: ([key, epoch]) => known(key)?.over(epoch as number),
+      told: ([key, change]) => known(key)?.told(change as StateChange),
       gone: ([key]) => {
-        const left = this.#lodgers.get(key as number)
+        const left = known(key)
         if (left === undefined) return
         this.#moveOut(left)
         left.release()

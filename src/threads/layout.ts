@@ -2,9 +2,9 @@
 //
 //   header | index: cells that lead from the hash of a name to a record | records | names
 //
-// A record never moves. It has a version and two copies of its fields: the owner writes the copy that is not current and
-// then raises the version; a reader takes version, fields, version, and tries again if it changed meanwhile. So no reader
-// ever waits for the writer, not even for one that died in the middle (sequence locks: Lameter 2005, "Effective
+// A record never moves. Its first word counts its changes, and it has two copies of its fields: the owner writes the copy
+// that is not current and then the word; a reader takes word, fields, word, and tries again if it changed meanwhile. So no
+// reader ever waits for the writer, not even for one that died in the middle (sequence locks: Lameter 2005, "Effective
 // synchronization on Linux/NUMA systems"; with two copies, as the kernel's seqcount_latch: Lamport 1977, "Concurrent
 // reading and writing"). All is read and written with Atomics, whose order is the same for every thread.
 
@@ -28,16 +28,14 @@ export const HEAD = {
   mask: 9,
   /** How many names there are. */
   size: 11,
-  /** The last event that the table knows, as two halves. */
-  seq: 12,
   /** Length of the header. */
   length: 16,
 } as const
 
 /** Words of a record. */
 export const RECORD = {
-  /** Raised by every change; what waits for a change sleeps on it. The word behind it is its flag. */
-  version: 0,
+  /** State, health and reason, and above them a count of changes; what waits for a change sleeps on it. */
+  now: 0,
   /** 1 if somebody sleeps on the word before: the owner wakes nobody unasked. */
   flag: 1,
   /** Odd while a service lives here; never the same for two of them. */
@@ -55,7 +53,7 @@ export const RECORD = {
 } as const
 
 /** Words of a copy. */
-export const FIELD = { packed: 0, epoch: 1, attempt: 2, time: 3, seq: 5 } as const
+export const FIELD = { epoch: 0, attempt: 1, time: 2, seq: 4 } as const
 
 /** Cells of the index: a record's place, or one of these. */
 export const CELL = { empty: 0, left: -1 } as const
@@ -75,7 +73,7 @@ export const STATES: readonly ServiceState[] = [
   'connected',
 ]
 const HEALTHS: readonly HealthStatus[] = ['unknown', 'checking', 'healthy', 'degraded', 'unhealthy']
-const REASONS: readonly (StopReason | 'exhausted' | undefined)[] = [
+const REASONS: readonly (StopReason | undefined)[] = [
   undefined,
   'manual',
   'shutdown',
@@ -88,7 +86,6 @@ const REASONS: readonly (StopReason | 'exhausted' | undefined)[] = [
   'replaced',
   'rollback',
   'cancelled',
-  'exhausted',
 ]
 const PLACES = {
   state: new Map(STATES.map((word, i) => [word, i])),
@@ -96,16 +93,30 @@ const PLACES = {
   reason: new Map(REASONS.map((word, i) => [word, i << 7])),
 }
 
-export type Reason = StopReason | 'exhausted' | undefined
+/**
+ * The first word of a record: what most readers want to know, read at once, and the version by which the others see that
+ * they have read one instant. The count comes round after two million changes; a reader would have to sleep through
+ * exactly so many in the middle of a reading to be deceived.
+ */
+const COUNTED = 11
 
-/** State, health and reason in one word. */
-export function packed(state: ServiceState, health: HealthStatus, reason: Reason): number {
-  return (PLACES.state.get(state) ?? 0) | (PLACES.health.get(health) ?? 0) | (PLACES.reason.get(reason) ?? 0)
+/** What this word becomes by a change. */
+export function changed(
+  word: number,
+  state: ServiceState,
+  health: HealthStatus,
+  reason: StopReason | undefined,
+): number {
+  const what = (PLACES.state.get(state) ?? 0) | (PLACES.health.get(health) ?? 0) | (PLACES.reason.get(reason) ?? 0)
+  return (((word >>> COUNTED) + 1) << COUNTED) | what
 }
+
+/** Where the copy of the fields stands that belongs to this word. */
+export const copyOf = (at: number, word: number): number => at + RECORD.copies + ((word >>> COUNTED) & 1) * RECORD.copy
 
 export const stateIn = (word: number): ServiceState => STATES[word & 15] as ServiceState
 export const healthIn = (word: number): HealthStatus => HEALTHS[(word >> 4) & 7] as HealthStatus
-export const reasonIn = (word: number): Reason => REASONS[word >> 7]
+export const reasonIn = (word: number): StopReason | undefined => REASONS[(word >> 7) & 15]
 
 /** FNV-1a over the code units of a name (http://www.isthe.com/chongo/tech/comp/fnv/); never 0 words long. */
 export function hashOf(name: string): number {

@@ -1,18 +1,21 @@
 // One MessagePort between two threads, the same on both sides: calls with answers, notices without, streams of items.
 // Every call settles once - by its answer, or with `CLOSED` when the other side is gone. Knows nothing of services.
 
+import { setMaxListeners } from 'node:events'
 import type { MessagePort } from 'node:worker_threads'
 import { KeelsonError } from '../index.js'
 import { type Errors, type Packed, pack, uncrossable, unpack } from './wire.js'
 
 const KIND = { call: 0, done: 1, failed: 2, aborted: 3, abort: 4, item: 5, more: 6, notice: 7 } as const
 type Kind = (typeof KIND)[keyof typeof KIND]
+/** What is called, how many items the caller has room for, and whether it may give up. */
+type Wants = readonly [name: string, room: number, abortable: boolean]
 type Message = readonly [kind: Kind, id: number | string, value?: unknown, errors?: Errors | undefined, more?: unknown]
 
 /** What an answer is given beside its arguments. */
 export interface Asked {
-  /** Aborted when the caller gives up or is gone; `undefined` if the caller cannot give up. */
-  readonly signal: AbortSignal | undefined
+  /** Aborted when the caller gives up or is gone. */
+  readonly signal: AbortSignal
   /** Sends an item before the answer, as soon as the caller has room for it; `false` if the caller is gone. */
   send(item: unknown): Promise<boolean>
 }
@@ -39,21 +42,20 @@ interface Pending {
 
 /** A call of the other side that has not been answered. */
 class Answering implements Asked {
+  /** Its own, if the caller can give up; else the link's, which is dear to make but once. */
   readonly #controller: AbortController | undefined
+  readonly signal: AbortSignal
   readonly #send: (item: unknown) => void
   /** How many items the caller has room for. */
   #room: number
   #waiting: ((goesOn: boolean) => void) | undefined
   #over = false
 
-  constructor(room: number, abortable: boolean, send: (item: unknown) => void) {
+  constructor(room: number, link: AbortSignal | undefined, send: (item: unknown) => void) {
     this.#room = room
-    this.#controller = abortable ? new AbortController() : undefined
+    this.#controller = link === undefined ? new AbortController() : undefined
+    this.signal = link ?? (this.#controller as AbortController).signal
     this.#send = send
-  }
-
-  get signal(): AbortSignal | undefined {
-    return this.#controller?.signal
   }
 
   async send(item: unknown): Promise<boolean> {
@@ -82,7 +84,7 @@ class Answering implements Asked {
 }
 
 /** How many items of a call may be on their way. */
-export const ROOM = 32
+const ROOM = 32
 
 export class Link {
   readonly #port: MessagePort
@@ -90,6 +92,8 @@ export class Link {
   readonly #ended: () => void
   readonly #pending = new Map<number, Pending>()
   readonly #answering = new Map<number, Answering>()
+  /** Aborted when the other side is gone. */
+  readonly #over = new AbortController()
   #id = 0
   #holds = 0
   #closed = false
@@ -99,6 +103,7 @@ export class Link {
     this.#port = port
     this.#answers = answers
     this.#ended = ended
+    setMaxListeners(0, this.#over.signal) // one for each call in flight
     port.on('message', (message: Message) => this.#receive(message))
     port.on('messageerror', () => this.close())
     port.on('close', () => this.#end())
@@ -140,9 +145,9 @@ export class Link {
       })
       this.hold()
       signal?.addEventListener('abort', abort, { once: true })
-      const wants = (items === undefined ? 0 : ROOM) * 2 + (signal === undefined ? 0 : 1)
+      const wants: Wants = [name, items === undefined ? 0 : ROOM, signal !== undefined]
       try {
-        this.#send(KIND.call, id, args, [name, wants])
+        this.#send(KIND.call, id, args, wants)
       } catch (error) {
         const why = args.map((arg, i) => uncrossable(arg, names[i] ?? `argument ${i + 1}`)).find((found) => found)
         const told =
@@ -173,6 +178,7 @@ export class Link {
     this.#closed = true
     for (const { settle } of [...this.#pending.values()]) settle('failed', gone())
     for (const answering of [...this.#answering.values()]) answering.abort(gone())
+    this.#over.abort(gone())
     this.#answering.clear()
     this.#ended()
   }
@@ -181,12 +187,12 @@ export class Link {
     if (this.#closed) return
     if (kind === KIND.notice) {
       try {
-        this.#answers[id]?.(unpack(value, errors) as unknown[], NOBODY)
+        this.#answers[id]?.(unpack(value, errors) as unknown[], new Answering(0, this.#over.signal, () => {}))
       } catch {} // nobody there can be told, and nobody here is to blame
       return
     }
     const number = id as number
-    if (kind === KIND.call) this.#answer(number, unpack(value, errors) as unknown[], more as [string, number])
+    if (kind === KIND.call) this.#answer(number, unpack(value, errors) as unknown[], more as Wants)
     else if (kind === KIND.abort) this.#answering.get(number)?.abort(ABORTED)
     else if (kind === KIND.more) this.#answering.get(number)?.more(value as number)
     else {
@@ -200,8 +206,10 @@ export class Link {
     }
   }
 
-  #answer(id: number, args: readonly unknown[], [name, wants]: [string, number]): void {
-    const answering = new Answering(wants >> 1, (wants & 1) === 1, (item) => this.#send(KIND.item, id, item))
+  #answer(id: number, args: readonly unknown[], [name, room, abortable]: Wants): void {
+    const answering = new Answering(room, abortable ? undefined : this.#over.signal, (item) =>
+      this.#send(KIND.item, id, item),
+    )
     this.#answering.set(id, answering)
     let answer: unknown
     try {
@@ -249,7 +257,6 @@ export class Link {
 }
 
 const ABORTED: unique symbol = Symbol('aborted')
-const NOBODY: Asked = { signal: undefined, send: async () => false }
 
 /** What whoever still waits is told when the other side is gone. */
 export function gone(): KeelsonError {

@@ -36,6 +36,7 @@ export class Lodging {
   readonly service: Service
   readonly key: number
   readonly #link: Link
+  readonly #left: () => void
   /** The present or last life's, by its epoch. */
   readonly #contexts = new Map<number, StartContext>()
   /** The class of what was thrown last, by that thread's `classify`. */
@@ -45,24 +46,19 @@ export class Lodging {
   fault: string | undefined
   /** The last life that it began; 0 before the first. */
   epoch = 0
-  readonly #left: () => void
 
   /** `left` is called when it is registered no more. @throws what `defineService` throws. */
   constructor({ key, name, options, dependencies, runs, checks }: Lodged, link: Link, left: () => void) {
     this.key = key
-    this.#link = link
     this.#left = left
-    const call = async (hook: string, ...args: readonly unknown[]): Promise<unknown> => {
-      // Hooks are entered before the turn's events are delivered: the thread must see what the engine has seen (R11).
-      await undefined
-      return link.call(hook, [key, ...args])
-    }
+    this.#link = link
+    const call = (hook: string, ...args: readonly unknown[]): Promise<unknown> => link.call(hook, [key, ...args])
     const late = (): FailureClass | undefined => this.#failure
     this.service = defineService(name, {
       ...options,
       dependsOn: dependencies,
       classify: late,
-      start: async (context) => {
+      start: (context) => {
         const { epoch, signal, own } = context
         this.epoch = epoch
         this.#failure = undefined
@@ -70,9 +66,7 @@ export class Lodging {
         this.#contexts.set(epoch, context)
         signal.addEventListener('abort', () => this.#abort(epoch, signal.reason), { once: true })
         own(() => void link.tell('over', [key, epoch]))
-        await undefined // as `call` does: whatever aborts it from now on is told after it
-        if (signal.aborted) throw signal.reason // never entered there, and so not stopped there
-        await link.call('start', [key, epoch])
+        return call('start', epoch)
       },
       ...(runs ? { run: ({ epoch }) => call('run', epoch) } : {}),
       stop: ({ epoch, reason, signal }) => {

@@ -1,6 +1,6 @@
-// What this room needs of Node's threads and process, in one place.
+// What this room needs of Node's threads and process, in one place. The process is the global one: importing it as a module
+// would open its streams.
 
-import process from 'node:process'
 import {
   getEnvironmentData,
   isMainThread,
@@ -13,8 +13,8 @@ import {
 } from 'node:worker_threads'
 
 /** Which thread of which process this is. */
-export const here: { readonly process: number; readonly thread: number; readonly isMain: boolean } = {
-  process: process.pid,
+export const here: { readonly pid: number; readonly thread: number; readonly isMain: boolean } = {
+  pid: process.pid,
   thread: threadId,
   isMain: isMainThread,
 }
@@ -54,7 +54,7 @@ export interface Inherited {
 /** Where a shared registry is found. */
 export interface Address {
   readonly keelson: typeof MARK
-  readonly process: number
+  readonly pid: number
   /** The owner's thread. */
   readonly thread: number
   /** Its number among all that this thread has shared. */
@@ -72,7 +72,7 @@ export interface Knock {
 }
 
 export function address(id: number, name: string, table: SharedArrayBuffer): Address {
-  return { keelson: MARK, process: here.process, thread: here.thread, id, name, table }
+  return { keelson: MARK, pid: here.pid, thread: here.thread, id, name, table }
 }
 
 export function inherited(): Inherited {

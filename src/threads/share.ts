@@ -6,6 +6,7 @@ import {
   type Explanation,
   type HealthReport,
   KeelsonError,
+  type Observed,
   type Orchestrator,
   type OrchestratorEvent,
   type ServiceStatus,
@@ -17,7 +18,7 @@ import { type Failure, type Lodged, Lodging } from './lodging.js'
 import { type Address, address, bequeath, door, here, inherited } from './ports.js'
 import { TableWriter } from './table-writer.js'
 import { checkOptions } from './waits.js'
-import { uncrossable } from './wire.js'
+import { uncrossable, write } from './wire.js'
 
 /** Options of `shareRegistry`. */
 export interface ShareOptions {
@@ -89,6 +90,7 @@ class Share implements SharedRegistry {
   /** Who waits for what was registered to stand in the table, by name and in order. */
   readonly #listed = new Map<string, (() => void)[]>()
   readonly #ends: (() => void)[] = []
+  #tells = false
   #closed = false
 
   constructor(app: Orchestrator, name: string) {
@@ -135,43 +137,59 @@ class Share implements SharedRegistry {
     bequeath({ ...before, shared })
   }
 
-  /** Keeps the table as the events tell. */
+  /** Keeps the table true: before a hook is entered, it shows what has led to that. */
   #feed(): void {
     const table = this.#table
-    const app = this.#app
-    const { seq, services } = app.snapshot()
-    table.tally(seq)
-    for (const { name, state, health, epoch, attempt = 0, since, stopReason } of services)
-      table.add(name, { state, health, epoch, attempt, seq, timestamp: since, reason: stopReason })
+    const { seq, services } = this.#app.snapshot()
+    for (const { attempt = 0, stopReason, ...status } of services)
+      table.add({ ...status, timestamp: status.since, attempt, stopReason, seq })
+    const reflect = (each: Observed): void => {
+      if (!each.registered) table.remove(each.name)
+      else if (table.has(each.name)) table.update(each)
+      else table.add(each)
+      this.#list(each.name) // also if it is gone again by now
+    }
     this.#ends.push(
-      app.on('registered', ({ name, epoch, seq, timestamp }) => {
-        table.add(name, { state: 'unknown', health: 'unknown', reason: undefined, epoch, attempt: 0, seq, timestamp })
-        this.#list(name)
-      }),
-      app.on('state', (event) => {
-        const { name, oldState, newState, health, reason, epoch, attempt = 0, seq, timestamp, error } = event
-        table.update(name, { state: newState, health, reason, epoch, attempt, seq, timestamp })
-        if (this.#lodgings.size > 0)
-          this.#told(name, { name, oldState, newState, health, epoch, timestamp, ...only({ error, reason }) })
-      }),
-      app.on('health', ({ name, state, newHealth: health, epoch, seq, timestamp, error }) => {
-        table.update(name, { state, health, reason: undefined, epoch, seq, timestamp })
-        if (this.#lodgings.size > 0)
-          this.#told(name, { name, oldState: state, newState: state, health, epoch, timestamp, ...only({ error }) })
-      }),
-      app.on('unregistered', ({ name, seq }) => {
-        table.remove(name, seq)
-        this.#lodgings.get(name)?.gone()
-      }),
-      app.on('operation', ({ operation, target = '', phase, seq }) => {
-        table.tally(seq)
-        // Another service is in its place, for good.
-        const lodging = operation === 'replace' && phase === 'end' ? this.#lodgings.get(target) : undefined
-        if (lodging !== undefined && app.registry.get(target) !== lodging.service) lodging.gone()
+      this.#app.mirror((changed) => {
+        for (const each of changed) reflect(each)
       }),
     )
-    for (const kind of ['status', 'retry', 'warning', 'listenerError'] as const)
-      this.#ends.push(app.on(kind, ({ seq }) => table.tally(seq)))
+  }
+
+  /** From the first service of another thread on, these are told what becomes of them. */
+  #tell(): void {
+    if (this.#tells) return
+    this.#tells = true
+    this.#ends.push(
+      this.#app.on('state', ({ name, oldState, newState, health, reason, epoch, timestamp, error }) =>
+        this.#told({ name, oldState, newState, health, epoch, timestamp, ...only({ error, reason }) }),
+      ),
+      this.#app.on('health', ({ name, state, newHealth: health, epoch, timestamp, error }) =>
+        this.#told({ name, oldState: state, newState: state, health, epoch, timestamp, ...only({ error }) }),
+      ),
+      this.#app.on('unregistered', ({ name }) => this.#look(name)),
+      this.#app.on('operation', ({ operation, target = '', phase }) => {
+        if (operation === 'replace' && phase === 'end') this.#look(target)
+      }),
+    )
+  }
+
+  /** Whether the one that lives elsewhere is still the one of its name. */
+  #look(name: string): void {
+    const lodging = this.#lodgings.get(name)
+    if (lodging !== undefined && this.#app.registry.get(name) !== lodging.service) lodging.gone()
+  }
+
+  #told(change: StateChange): void {
+    const lodging = this.#lodgings.get(change.name)
+    if (lodging !== undefined && change.epoch <= lodging.epoch) lodging.tell(change) // not of one that took its place
+  }
+
+  #lodge(lodging: Lodging): void {
+    const { name } = lodging.service
+    this.#tell()
+    this.#lodgings.get(name)?.gone() // removed, and not told yet
+    this.#lodgings.set(name, lodging)
   }
 
   /** Resolves when every thread finds what was just registered: a turn may be long, and its events come after it. */
@@ -190,11 +208,6 @@ class Share implements SharedRegistry {
     if (waiting?.length === 0) this.#listed.delete(name)
   }
 
-  #told(name: string, change: StateChange): void {
-    const lodging = this.#lodgings.get(name)
-    if (lodging !== undefined && change.epoch <= lodging.epoch) lodging.tell(change) // not of one that took its place
-  }
-
   /** A thread is about to be ended: its services leave the application first. */
   async evict(thread: number): Promise<void> {
     await Promise.all([...this.#tenants].map((tenant) => (tenant.thread === thread ? tenant.evict() : undefined)))
@@ -203,9 +216,13 @@ class Share implements SharedRegistry {
   #accept(port: MessagePort, thread?: number): void {
     const tenant: Tenant = new Tenant(port, thread, {
       app: this.#app,
-      lodgings: this.#lodgings,
+      fault: (name) => this.#lodgings.get(name)?.fault,
+      lodge: (lodging) => this.#lodge(lodging),
+      left: (lodging) => {
+        if (this.#lodgings.get(lodging.service.name) === lodging) this.#lodgings.delete(lodging.service.name)
+      },
       found: (name) => this.#found(name),
-      left: () => this.#tenants.delete(tenant),
+      gone: () => this.#tenants.delete(tenant),
     })
     this.#tenants.add(tenant)
   }
@@ -222,10 +239,14 @@ function only(fields: { readonly error?: unknown; readonly reason?: StopReason |
 
 interface TenantHost {
   readonly app: Orchestrator
-  /** The services that live in any other thread, by name. */
-  readonly lodgings: Map<string, Lodging>
+  /** Why the data of a service that lives in a thread did not come. */
+  fault(name: string): string | undefined
+  /** A service of that thread has been registered; it has left. */
+  lodge(lodging: Lodging): void
+  left(lodging: Lodging): void
   found(name: string): Promise<void>
-  left(): void
+  /** The thread is gone. */
+  gone(): void
 }
 
 /** One thread that is attached. */
@@ -253,7 +274,7 @@ class Tenant {
 
   /** The thread is gone: what lived in it is lost, in this turn; who requires it waits for it. */
   #gone(): void {
-    this.#host.left()
+    this.#host.gone()
     for (const lodging of [...this.#own.values()]) {
       lodging.lost()
       void this.#remove(lodging)
@@ -274,9 +295,10 @@ class Tenant {
     const named = (name: unknown): string => name as string
     const lodging = (key: unknown): Lodging | undefined => this.#own.get(key as number)
     return {
-      startService: ([name, options], { signal }) => app.startService(named(name), within(options, signal)),
-      stopService: ([name, options], { signal }) => app.stopService(named(name), within(options, signal)),
-      restartService: ([name, options], { signal }) => app.restartService(named(name), within(options, signal)),
+      startService: ([name, options], { signal }) => app.startService(named(name), within(options, signal)).then(write),
+      stopService: ([name, options], { signal }) => app.stopService(named(name), within(options, signal)).then(write),
+      restartService: ([name, options], { signal }) =>
+        app.restartService(named(name), within(options, signal)).then(write),
       register: ([lodged]) => this.#register(lodged as Lodged),
       unregister: ([name, options]) => app.unregister(named(name), options as object),
       explain: ([name]): Explanation => app.explain(named(name)),
@@ -301,22 +323,21 @@ class Tenant {
 
   async #register(lodged: Lodged): Promise<void> {
     const { key, name } = lodged
-    const { lodgings } = this.#host
     const lodging: Lodging = new Lodging(lodged, this.#link, () => {
       this.#own.delete(key)
-      if (lodgings.get(name) === lodging) lodgings.delete(name)
+      this.#host.left(lodging)
     })
     this.#app.registry.register(lodging.service)
     // Known before the turn in which an application that runs starts it.
     this.#own.set(key, lodging)
-    lodgings.set(name, lodging)
+    this.#host.lodge(lodging)
     await this.#host.found(name)
   }
 
   /** A status whose data can cross, or an error that says which field of it cannot. */
   #status(name: string): ServiceStatus {
     const status = this.#app.getServiceStatus(name)
-    const why = this.#host.lodgings.get(name)?.fault ?? uncrossable(status.data, 'data')
+    const why = this.#host.fault(name) ?? uncrossable(status.data, 'data')
     if (why !== undefined) throw new KeelsonError('SERVICE_INVALID', `service '${name}' - ${why}`)
     return status
   }
@@ -346,9 +367,9 @@ function crossable(services: readonly ServiceStatus[]): ServiceStatus[] {
 }
 
 /** Options as they were given there, with the signal that stands for the one there. */
-function within(options: unknown, signal: AbortSignal | undefined): object {
-  return signal === undefined ? (options as object) : { ...(options as object), signal }
+function within(options: unknown, signal: AbortSignal): object {
+  return typeof options === 'object' && options !== null ? { ...options, signal } : (options as object)
 }
 
 /** Whether this thread is where the registry of this address lives. */
-export const isHere = ({ process, thread }: Address): boolean => process === here.process && thread === here.thread
+export const isHere = ({ pid, thread }: Address): boolean => pid === here.pid && thread === here.thread

@@ -1,9 +1,10 @@
 // What any thread reads in the shared table: with no message, no lock, and never half of a change.
 // Never writes, but for the flags by which a sleeper asks to be woken.
 
-import { type HealthStatus, KeelsonError, type ServiceState } from '../index.js'
+import { type HealthStatus, KeelsonError, type ServiceState, type StopReason } from '../index.js'
 import {
   CELL,
+  copyOf,
   FIELD,
   HEAD,
   hashOf,
@@ -12,7 +13,6 @@ import {
   MAGIC,
   MAKE,
   RECORD,
-  type Reason,
   reasonIn,
   stateIn,
   wordsOf,
@@ -31,7 +31,7 @@ export interface Reading {
   /** Number of the event that changed it. */
   readonly seq: number
   /** Why it is down (R9). */
-  readonly reason?: Reason
+  readonly stopReason?: StopReason
 }
 
 /** Where a service stands in the table, and which one of all that stood there it is. */
@@ -69,29 +69,15 @@ export class TableReader {
     return Atomics.load(this.words, HEAD.size)
   }
 
-  /** Number of the last event that the table knows. */
-  get seq(): number {
-    for (;;) {
-      const high = Atomics.load(this.words, HEAD.seq + 1)
-      const low = Atomics.load(this.words, HEAD.seq)
-      if (Atomics.load(this.words, HEAD.seq + 1) === high) return joined(low, high)
-    }
-  }
-
   /** Whether the service of this place is still there. */
   lives({ at, generation }: Place): boolean {
     return Atomics.load(this.words, at + RECORD.generation) === generation
   }
 
   /** State, health and reason in one word, or `undefined` if the service is gone. */
-  packed(place: Place): number | undefined {
-    const { words } = this
-    const { at } = place
-    for (;;) {
-      const version = Atomics.load(words, at + RECORD.version)
-      const word = Atomics.load(words, at + RECORD.copies + (version & 1) * RECORD.copy + FIELD.packed)
-      if (Atomics.load(words, at + RECORD.version) === version) return this.lives(place) ? word : undefined
-    }
+  now(place: Place): number | undefined {
+    const word = Atomics.load(this.words, place.at + RECORD.now)
+    return this.lives(place) ? word : undefined
   }
 
   /** All that the table tells of a service, as it was at one instant; `undefined` if it is gone. */
@@ -99,9 +85,8 @@ export class TableReader {
     const { words } = this
     const { at } = place
     for (;;) {
-      const version = Atomics.load(words, at + RECORD.version)
-      const copy = at + RECORD.copies + (version & 1) * RECORD.copy
-      const word = Atomics.load(words, copy + FIELD.packed)
+      const word = Atomics.load(words, at + RECORD.now)
+      const copy = copyOf(at, word)
       const reading = {
         state: stateIn(word),
         health: healthIn(word),
@@ -110,10 +95,10 @@ export class TableReader {
         timestamp: joined(Atomics.load(words, copy + FIELD.time), Atomics.load(words, copy + FIELD.time + 1)),
         seq: joined(Atomics.load(words, copy + FIELD.seq), Atomics.load(words, copy + FIELD.seq + 1)),
       }
-      if (Atomics.load(words, at + RECORD.version) !== version) continue
+      if (Atomics.load(words, at + RECORD.now) !== word) continue
       if (!this.lives(place)) return undefined
-      const reason = reasonIn(word)
-      return reason === undefined ? reading : { ...reading, reason }
+      const stopReason = reasonIn(word)
+      return stopReason === undefined ? reading : { ...reading, stopReason }
     }
   }
 

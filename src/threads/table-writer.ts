@@ -1,49 +1,26 @@
 // The owner's side of the shared table: the only writer of records, names and index.
 // Never moves what is being read; gives back what is no longer used. Knows no threads and no messages.
 
-import { type HealthStatus, KeelsonError, type ServiceState } from '../index.js'
-import {
-  CELL,
-  FIELD,
-  HEAD,
-  hashOf,
-  high,
-  low,
-  MAGIC,
-  MAKE,
-  packed,
-  RECORD,
-  type Reason,
-  reasonIn,
-  wordsOf,
-} from './layout.js'
-
-/** What the table tells of a service. */
-export interface Entry {
-  readonly state: ServiceState
-  readonly health: HealthStatus
-  readonly reason: Reason
-  readonly epoch: number
-  /** Left out: as it is. */
-  readonly attempt?: number
-  readonly timestamp: number
-  readonly seq: number
-}
+import { KeelsonError, type Observed } from '../index.js'
+import { CELL, changed, copyOf, FIELD, HEAD, hashOf, high, low, MAGIC, MAKE, RECORD, wordsOf } from './layout.js'
 
 const FIRST = 64 * 1024
 /** Address space, not memory: what is not used costs nothing. Some seven million services. */
 const MOST = 2 ** 30
 const LAST_GENERATION = 2 ** 31 - 3
 
-const NOTHING: Entry = {
+const NOTHING = {
   state: 'unknown',
   health: 'unknown',
-  reason: undefined,
+  stopReason: undefined,
   epoch: 0,
   attempt: 0,
   timestamp: 0,
   seq: 0,
-}
+} as const
+
+/** What the table tells of a service. */
+export type Entry = Omit<Observed, 'registered'>
 
 export class TableWriter {
   readonly buffer: SharedArrayBuffer
@@ -69,7 +46,8 @@ export class TableWriter {
   }
 
   /** Enters a name. */
-  add(name: string, entry: Entry): void {
+  add(entry: Entry): void {
+    const { name } = entry
     const at = this.#take(RECORD.length)
     const generation = this.#get(at + RECORD.generation)
     const hash = hashOf(name)
@@ -80,11 +58,11 @@ export class TableWriter {
     this.#set(at + RECORD.generation, generation + 1)
     this.#places.set(name, at)
     this.#enter(at, hash)
-    this.#listed(entry.seq)
+    this.#listed()
   }
 
   /** Strikes a name out; whoever still looks at it finds that it is gone. */
-  remove(name: string, seq: number): void {
+  remove(name: string): void {
     const at = this.#places.get(name)
     if (at === undefined) return
     this.#places.delete(name)
@@ -94,47 +72,40 @@ export class TableWriter {
     this.#fill(at, NOTHING)
     this.#give(this.#get(at + RECORD.name), room(this.#get(at + RECORD.units)))
     if (generation < LAST_GENERATION) this.#give(at, RECORD.length)
-    this.#listed(seq)
+    this.#listed()
   }
 
-  /** Tells what a service is now. Without a reason it keeps the one it has until it starts. */
-  update(name: string, entry: Entry): void {
-    const at = this.#places.get(name)
-    if (at === undefined) return
-    const { state, reason } = entry
-    const kept = reason ?? (state === 'starting' ? undefined : reasonIn(this.#get(this.#copyOf(at) + FIELD.packed)))
-    this.#fill(at, entry, kept)
-    this.tally(entry.seq)
+  /** Tells what a service is now. */
+  update(entry: Entry): void {
+    const at = this.#places.get(entry.name)
+    if (at !== undefined) this.#fill(at, entry)
   }
 
-  /** An event that it does not show has passed. */
-  tally(seq: number): void {
-    this.#set(HEAD.seq + 1, high(seq))
-    this.#set(HEAD.seq, low(seq))
+  /** Whether the name stands in it. */
+  has(name: string): boolean {
+    return this.#places.has(name)
   }
 
   /** From now on whoever waits is told that nobody will write here any more. */
   close(): void {
     this.#set(HEAD.closed, 1)
-    for (const at of this.#places.values()) Atomics.notify(this.#words, at + RECORD.version)
+    for (const at of this.#places.values()) Atomics.notify(this.#words, at + RECORD.now)
     Atomics.notify(this.#words, HEAD.directory)
   }
 
-  #fill(at: number, entry: Entry, reason: Reason = entry.reason): void {
+  #fill(at: number, { state, health, stopReason, epoch, attempt, timestamp, seq }: Omit<Entry, 'name'>): void {
     const words = this.#words
-    const version = Atomics.load(words, at + RECORD.version) + 1
-    const to = at + RECORD.copies + (version & 1) * RECORD.copy
-    const { state, health, epoch, timestamp, seq } = entry
-    const attempt = entry.attempt ?? Atomics.load(words, this.#copyOf(at) + FIELD.attempt)
-    Atomics.store(words, to + FIELD.packed, packed(state, health, reason))
+    const word = Atomics.load(words, at + RECORD.now)
+    const next = changed(word, state, health, stopReason)
+    const to = copyOf(at, next)
     Atomics.store(words, to + FIELD.epoch, epoch)
     Atomics.store(words, to + FIELD.attempt, attempt)
     Atomics.store(words, to + FIELD.time, low(timestamp))
     Atomics.store(words, to + FIELD.time + 1, high(timestamp))
     Atomics.store(words, to + FIELD.seq, low(seq))
     Atomics.store(words, to + FIELD.seq + 1, high(seq))
-    Atomics.store(words, at + RECORD.version, version)
-    this.#wake(at + RECORD.version)
+    Atomics.store(words, at + RECORD.now, next)
+    this.#wake(at + RECORD.now)
   }
 
   /** Wakes who sleeps on a word; their flag stands behind it. */
@@ -145,9 +116,8 @@ export class TableWriter {
     Atomics.notify(words, word)
   }
 
-  #listed(seq: number): void {
+  #listed(): void {
     this.#set(HEAD.size, this.#places.size)
-    this.tally(seq)
     Atomics.add(this.#words, HEAD.directory, 1)
     this.#wake(HEAD.directory)
   }
@@ -228,10 +198,6 @@ export class TableWriter {
     const same = this.#free.get(length)
     if (same === undefined) this.#free.set(length, [at])
     else same.push(at)
-  }
-
-  #copyOf(at: number): number {
-    return at + RECORD.copies + (this.#get(at + RECORD.version) & 1) * RECORD.copy
   }
 
   #get(at: number): number {

@@ -43,13 +43,13 @@ export class ServiceView {
 
   /** Where it is now. */
   get state(): ServiceState {
-    const word = this.#table.packed(this.#place)
+    const word = this.#table.now(this.#place)
     return word === undefined ? 'unknown' : stateIn(word)
   }
 
   /** How it is now; `unknown` while not active. */
   get health(): HealthStatus {
-    const word = this.#table.packed(this.#place)
+    const word = this.#table.now(this.#place)
     return word === undefined ? 'unknown' : healthIn(word)
   }
 
@@ -76,7 +76,7 @@ export class ServiceView {
   /** Whether what is awaited holds now. */
   is(what: Awaited): boolean {
     if (typeof what === 'function') return what(this)
-    const word = this.#table.packed(this.#place)
+    const word = this.#table.now(this.#place)
     if (word === undefined) return false
     const state = stateIn(word)
     const health = healthIn(word)

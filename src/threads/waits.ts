@@ -139,7 +139,7 @@ export class Waits {
   }
 }
 
-const wordOf = (place: Place | undefined): number => (place === undefined ? HEAD.directory : place.at + RECORD.version)
+const wordOf = (place: Place | undefined): number => (place === undefined ? HEAD.directory : place.at + RECORD.now)
 
 function check(subject: string, what: Awaited, { signal, timeout }: WaitOptions): void {
   if (typeof what !== 'function' && !AWAITED.includes(what))

@@ -350,7 +350,7 @@ describe('options', () => {
     [{ envPrefix: 'APP', env: 5 }, 'config: options.env is 5; pass an object of variables, such as process.env'],
     [{ envPrefix: 'APP', env: { APP_X: 5 } }, 'config: options.env.APP_X is 5; pass text'],
     [{ schema: {} }, 'config: options.schema is an object; pass a Standard Schema, such as one of zod'],
-    [{ logger: {} }, 'config: options.logger is an object; pass a logger'],
+    [{ logger: { warn() {} } }, 'config: options.logger is an object; pass a logger with debug, info, warn and error'],
     [{ schemas: 1 }, 'config: options.schemas is no option; known are schema, envPrefix, env, logger'],
     [null as never, 'config: options is null; pass an object'],
   ])('%j is refused', async (options, message) => {

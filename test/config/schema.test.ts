@@ -115,6 +115,15 @@ describe('a schema that misbehaves', () => {
       },
       'the schema threw: undefined; correct the schema',
     ],
+    [
+      'throws what cannot be read',
+      () => {
+        throw Object.create(null)
+      },
+      'the schema threw: a value that cannot be read; correct the schema',
+    ],
+    ['has issues and does not say which', () => ({ issues: [] }), 'the schema does not say what is wrong; correct it'],
+    ['has an issue without words', () => ({ issues: [{ path: ['a'] }] }), 'a is 1 - undefined; correct it'],
     ['rejects', () => Promise.reject(new Error('boom')), 'the schema threw: boom; correct the schema'],
     ['answers nothing', () => undefined, 'the schema answered nothing; pass one that follows Standard Schema'],
     [

@@ -44,6 +44,12 @@ describe('a secret is not shown', () => {
     expect(parse).toThrowError(expect.objectContaining({ report: [expect.objectContaining({ message: 'not "…"' })] }))
   })
 
+  it('by a schema that quotes an address', async () => {
+    const schema = z.object({ url: z.string().refine(() => false, { error: ({ input }) => `not "${input}"` }) })
+    const says = await refusal(() => Config.parse({ url: `postgres://me:${word}@host:5432/db` }, { schema }))
+    expect(says).toBe('config: url is \'postgres://me:…@host:5432/db\' - not "…"; correct it')
+  })
+
   it('in an address, which is shown without it', async () => {
     const config = Config.parse({
       url: `postgres://me:${word}@host:5432/db`,

@@ -44,7 +44,7 @@ it.each<[string, object | string, string | RegExp]>([
     { type: 'plain' },
     'descriptor x.json: name is missing - Invalid input: expected string, received undefined',
   ],
-  ['an empty name', { name: '', type: 'plain' }, /^descriptor x\.json: name is '' - Too small/],
+  ['an empty name', { name: '', type: 'plain' }, /^descriptor x\.json: name is an empty text - Too small/],
   [
     'unknown fields',
     { name: 'a', type: 'plain', dependson: [], enabeld: true },
@@ -63,7 +63,17 @@ it.each<[string, object | string, string | RegExp]>([
   [
     'several mistakes',
     { name: 1, type: 'plain', startDelay: -1, restart: { policy: 'maybe' }, dependsOn: ['', 3, { nmae: 'b' }] },
-    /name is 1 - .*; dependsOn\[0\] is '' - .*; dependsOn\[1\] is 3 - the name of a service, or an object with a name; dependsOn\[2\].*; restart\.policy is 'maybe' - .*"never"\|"on-failure"\|"always"; startDelay is -1 - /,
+    /name is 1 - .*; dependsOn\[0\] is an empty text - .*; dependsOn\[1\] is 3 - the name of a service, or an object with a name; dependsOn\[2\].*; restart\.policy is 'maybe' - .*"never"\|"on-failure"\|"always"; startDelay is -1 - /,
+  ],
+  [
+    'a wrong word further inside, where a name would do as well',
+    { name: 'a', type: 'plain', dependsOn: ['b', { name: 'c', condition: 'ready' }] },
+    /^descriptor x\.json: dependsOn\[1\]\.condition is 'ready' - .*"started"\|"healthy"\|"completed"$/,
+  ],
+  [
+    'a missing name and an unknown one',
+    { name: 'a', type: 'plain', dependsOn: [{ nmae: 'b' }] },
+    /^descriptor x\.json: dependsOn\[0\]\.name is missing - .*; dependsOn\[0\]\.nmae is no field; correct its name, or take it out$/,
   ],
   [
     'an option without effect',

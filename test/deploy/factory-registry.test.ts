@@ -3,6 +3,7 @@
 import { defineService, type Service } from 'keelson'
 import { Config } from 'keelson/config'
 import { type Descriptor, type FactoryEnv, FactoryRegistry } from 'keelson/deploy'
+import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 
@@ -77,6 +78,23 @@ describe('a factory', () => {
     expect(given?.logger).toBeDefined()
   })
 
+  it('is given any logger as one that is called with the message first, and that disturbs nobody', () => {
+    const lines: string[] = []
+    const factories = new FactoryRegistry()
+    factories.register('any', (_config, env) => {
+      env.logger.info('built', { port: 1 })
+      return defineService(env.name, env.options)
+    })
+    const stream = { write: (line: string) => void lines.push(line) }
+    factories.build({ name: 'a', type: 'any', config: {} }, { logger: pino({ base: null }, stream) })
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ msg: 'built', port: 1 }])
+    const full = (): never => {
+      throw new Error('disk full')
+    }
+    const logger = { debug: full, info: full, warn: full, error: full }
+    expect(factories.build({ name: 'a', type: 'any', config: {} }, { logger }).name).toBe('a')
+  })
+
   it('of an unknown type, or with a config that its schema refuses, is told with file, descriptor, type and path', () => {
     const factories = registry()
     expect(message(() => factories.check({ name: 'edge', type: 'lnik', config: {} }, 'edge.json'))).toBe(
@@ -92,6 +110,19 @@ describe('a factory', () => {
         'config.hosts[1] is an object - Invalid input: expected string, received object',
     )
     expect(message(() => factories.check({ name: 'edge', type: 'link', config: 3 }))).toMatch(/: config is 3 - /)
+  })
+
+  it('has a config whose secrets no message tells', () => {
+    const quoted = z.string().refine(() => false, { error: ({ input }) => `not "${input}"` })
+    const factories = new FactoryRegistry()
+    factories.register('db', (_config, env) => defineService(env.name), {
+      schema: z.object({ password: quoted, url: quoted, name: quoted }),
+    })
+    const config = { password: 'hunter2', url: 'pg://me:hunter2@host', name: 'shop' }
+    expect(message(() => factories.check({ name: 'a', type: 'db', config }))).toBe(
+      "CONFIG_INVALID descriptor 'a' of type 'db': config.password is a text that is not shown here - not \"…\"; " +
+        'config.url is \'pg://me:…@host\' - not "…"; config.name is \'shop\' - not "shop"',
+    )
   })
 
   it('that throws, gives a promise, no service, another name or loses a dependency is told what to do', () => {

@@ -1,6 +1,8 @@
 /** A deployer as a service of the orchestrator it deploys into: whatever happens to its host, nobody waits for ever. */
+import { join } from 'node:path'
 import { defineService, Orchestrator } from 'keelson'
-import { type DeployEventMap, Deployer } from 'keelson/deploy'
+import { type DeployEventMap, Deployer, FactoryRegistry } from 'keelson/deploy'
+import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import { settled } from '../support/promises.js'
 import { type Host, type HostOptions, host, lines, passing } from './host.js'
@@ -292,12 +294,52 @@ it('R39 a listener that throws or rejects disturbs nobody, and is written to the
   await turn()
   expect(h.events).toHaveLength(2)
   expect(written.map((each) => each.slice(0, 60)).sort()).toEqual([
-    "error deployer: a listener of 'deploy' threw",
-    "error deployer: a listener of 'deploy' threw",
-    "error deployer: a listener of 'scan' threw",
+    "error deployer: a listener of 'deploy' threw: no",
+    "error deployer: a listener of 'deploy' threw: no",
+    "error deployer: a listener of 'scan' threw: no",
     "info deployer: deploy 'a' done: a.json describes it, and it ",
     'warn deployer: refused: descriptor b.json: it is no JSON: Ex',
   ])
+})
+
+describe('what a deployer writes', () => {
+  const records = (lines: readonly string[]): object[] => lines.map((line) => JSON.parse(line))
+
+  it('goes to the logger of its environment, a pino for example, with its own name and epoch', async () => {
+    const lines: string[] = []
+    const logger = pino({ base: null }, { write: (line) => void lines.push(line) })
+    const h = await host({ env: { logger } })
+    await h.write('a.json', text('a', 1))
+    await h.scan()
+    await h.app.register(h.deployer)
+    await h.write('b.json', '{')
+    await h.scan()
+    expect(records(lines)).toMatchObject([
+      { msg: expect.stringMatching(/^deployer: deploy 'a' done/), service: 'deployer', epoch: 0, name: 'a' },
+      { msg: expect.stringMatching(/^deployer: refused: /), service: 'deployer', epoch: 1, file: 'b.json' },
+    ])
+  })
+
+  it('goes to the logger of its host while it is up, if its environment has none', async () => {
+    const lines: string[] = []
+    const logger = pino({ base: null }, { write: (line) => void lines.push(line) })
+    const h = await host({ app: { logger }, name: 'second' })
+    await h.write('a.json', text('a', 1))
+    await h.scan()
+    expect(lines).toEqual([]) // it is nobody's service yet
+    await h.app.register(h.deployer)
+    await h.write('a.json', '{')
+    await h.scan()
+    expect(records(lines)).toMatchObject([
+      { msg: expect.stringMatching(/^second: refused: /), service: 'second', epoch: 1, file: 'a.json' },
+    ])
+  })
+})
+
+it('a directory is meant as it was when the deployer was made, wherever the program goes afterwards', () => {
+  const factories = new FactoryRegistry()
+  const deployer = new Deployer({ orchestrator: new Orchestrator(), factories, directory: 'services' })
+  expect(deployer.directory).toBe(join(process.cwd(), 'services'))
 })
 
 it('R51 options are checked as a whole, at construction', () => {

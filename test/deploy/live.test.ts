@@ -27,6 +27,35 @@ it('changing only restart, healthCheck, essential or startDelay keeps the epoch 
   expect(h.is('a')).toBe('running 2')
 })
 
+it('each of them alone is applied, and is what the service goes by from then on', async () => {
+  const h = await host()
+  let crash: (error: Error) => void = () => {}
+  h.factories.register('brittle', (_config, env) => {
+    const run = (): Promise<never> => new Promise((_, reject) => (crash = reject))
+    return defineService(env.name, { ...env.options, run, check: () => false })
+  })
+  const brittle = (more: object): Promise<void> => h.write('b.json', { name: 'b', type: 'brittle', ...more })
+  const report = { healthCheck: { onUnhealthy: 'report', failureThreshold: 1_000 } }
+  await brittle(report)
+  await h.scan()
+  const only = async (more: object): Promise<string[]> => {
+    await brittle(more)
+    return (await h.scan()).steps.map(({ action, because }) => `${action}: ${because}`)
+  }
+  expect(await only({ healthCheck: { ...report.healthCheck, failureThreshold: 1 } })).toEqual([
+    'reconfigure: b.json has changed: healthCheck, which needs no restart',
+  ])
+  await h.clock.advance(20_000)
+  expect(h.app.getServiceStatus('b').health).toBe('unhealthy') // after one bad check, not after a thousand
+  expect(
+    await only({ healthCheck: { ...report.healthCheck, failureThreshold: 1 }, restart: { policy: 'never' } }),
+  ).toEqual(['reconfigure: b.json has changed: restart, which needs no restart'])
+  expect(h.is('b')).toBe('running 1')
+  crash(new Error('no'))
+  await h.clock.settle()
+  expect(h.is('b')).toBe('failed 1') // and not on its way back
+})
+
 it('what is taken out of the file is the default again, also of what the service was built with', async () => {
   const h = await host()
   await h.write('a.json', text({ essential: false }))

@@ -32,6 +32,31 @@ describe('a set of descriptors', () => {
     expect(h.hooks.slice(3)).toEqual(['web@0 stop (shutdown)', 'api@0 stop (shutdown)', 'db@0 stop (shutdown)'])
   })
 
+  it('R10 with order: registration is refused where it comes after what needs it, until that has gone', async () => {
+    const h = await host({ app: { order: 'registration' } })
+    await h.write('1.json', plain('api', ['db']))
+    await h.scan()
+    await h.write('2.json', plain('db'))
+    expect((await h.scan()).steps.map(({ name, error }) => [name, error?.code])).toEqual([
+      ['db', 'DEPENDENCY_CYCLE'],
+      ['api', undefined],
+    ])
+    await h.remove('1.json')
+    await h.scan()
+    expect(lines((await h.scan()).steps)).toEqual(['deploy db']) // no backoff: there is no cycle any more
+    await h.write('1.json', plain('api', ['db']))
+    await h.scan()
+    expect([h.is('db'), h.is('api')]).toEqual(['running 1', 'running 1'])
+
+    await h.write('3.json', plain('web', ['cache']))
+    await h.scan()
+    await h.write('4.json', plain('cache'))
+    expect((await h.scan()).steps.find(({ name }) => name === 'cache')?.error?.code).toBe('DEPENDENCY_CYCLE')
+    await h.write('3.json', plain('web'))
+    expect(lines((await h.scan()).steps)).toContain('replace web')
+    expect(lines((await h.scan()).steps)).toContain('deploy cache')
+  })
+
   it('R49 changes together, with one restart of each', async () => {
     const h = await host()
     await h.write('1.json', plain('api', ['db'], { version: 1 }))

@@ -1,4 +1,5 @@
 /** Where an ended epoch leaves a service, and what keeps it from starting: cases in which two things come together. */
+import type { Orchestrator } from 'keelson'
 import { describe, expect, it } from 'vitest'
 import { deferred, service, settled, world } from '../support/world.js'
 
@@ -56,7 +57,10 @@ describe('after an epoch', () => {
     expect(log.states('api')).toEqual(['waiting', 'starting', 'running', 'stopping', 'stopped'])
   })
 
-  it('R20 a start remembered while a failed epoch ends renews the budget', async () => {
+  it.each<[string, (app: Orchestrator) => Promise<unknown>]>([
+    ['by name', (app) => app.startService('db')],
+    ['of all', (app) => app.start({ onFailure: 'keep' })],
+  ])('R20 a start %s remembered while a failed epoch ends renews the budget', async (_, start) => {
     const db = service('db', {
       start: { fails: true },
       stop: { takes: 10 },
@@ -66,7 +70,7 @@ describe('after an epoch', () => {
     settled(app.start({ onFailure: 'keep' }))
     await clock.advance(115)
     expect(app.getServiceStatus('db')).toMatchObject({ state: 'stopping', epoch: 2 })
-    settled(app.startService('db'))
+    settled(start(app))
     await clock.advance(10)
     expect(app.getServiceStatus('db')).toMatchObject({ state: 'retrying', attempt: 1 })
     await clock.advance(110)
@@ -119,6 +123,23 @@ describe('a rollback', () => {
     await app.stopService('db')
     expect(app.getServiceStatus('db')).toMatchObject({ state: 'stopped', stopReason: 'manual' })
     expect(app.getServiceStatus('db').error).toBeUndefined()
+  })
+
+  it('R29 leaves the culprit failed, also if that ends of itself while it waits for its dependents', async () => {
+    const end = deferred()
+    const job = service('job', {
+      run: () => end.promise,
+      check: { returns: 'unhealthy' },
+      healthCheck: { failureThreshold: 1, startGrace: 10, onUnhealthy: 'report' },
+    })
+    const api = service('api', { dependsOn: [{ name: 'job', condition: 'started' }], stop: { takes: 50 } })
+    const { app, clock } = world({ services: [job, api] })
+    const start = settled(app.start())
+    await clock.advance(20)
+    expect(app.getServiceStatus('job')).toMatchObject({ state: 'running', blockedBy: [{ name: 'api', kind: 'stop' }] })
+    end.resolve()
+    await clock.advance(50)
+    expect([start.status, app.getServiceStatus('job')]).toMatchObject(['rejected', { state: 'failed' }])
   })
 
   it('R29 leaves one failed that it stopped while it backed off, and a start by name takes it up', async () => {
@@ -219,6 +240,35 @@ describe('waiting', () => {
       '30 api: waiting → starting',
       '30 api: starting → running',
     ])
+  })
+
+  describe.each<[string, (app: Orchestrator) => Promise<unknown>, (app: Orchestrator) => Promise<unknown> | undefined]>(
+    [
+      ['has failed', (app) => app.stopService('other'), () => undefined],
+      ['was withdrawn', (app) => app.stopService('api'), (app) => app.startService('api')],
+    ],
+  )('when a start %s', (_, end, again) => {
+    it('R11 what it did not wait for any more is waited for anew in the next', async () => {
+      const gate = deferred()
+      const slow = service('slow', { autoStart: false, start: { hangs: true } })
+      const db = service('db', { autoStart: false, start: () => gate.promise })
+      const dependsOn = [
+        { name: 'slow', timeout: 10, onTimeout: 'continue' as const },
+        { name: 'db', timeout: 20 },
+      ]
+      const { app, clock } = world({ services: [slow, db, service('api', { dependsOn }), service('other')] })
+      settled(app.start({ onFailure: 'keep' }))
+      await clock.advance(15)
+      settled(end(app))
+      await clock.advance(10)
+      expect(app.getServiceStatus('api').phase).toBe('idle')
+      gate.resolve()
+      settled(again(app) ?? Promise.resolve())
+      await clock.advance(9)
+      expect(app.getServiceStatus('api').state).toBe('waiting')
+      await clock.advance(1)
+      expect(app.getServiceStatus('api').state).toBe('running')
+    })
   })
 
   it('R11 a wait that fails says what it waited for, and how that is', async () => {

@@ -16,7 +16,9 @@ it('the top level holds what it must and nothing else but dot files', () => {
     'tsup.config.ts',
   ]
   const ignored = read('.gitignore').split('\n')
-  const found = readdirSync(root).filter((name) => !name.startsWith('.') && !ignored.includes(`${name}/`))
+  const found = readdirSync(root).filter(
+    (name) => !name.startsWith('.') && !ignored.some((line) => line === name || line === `${name}/`),
+  )
   expect(found.filter((name) => !name.endsWith('.tgz')).sort()).toEqual(must)
 })
 

@@ -68,6 +68,7 @@ describe('near names', () => {
     ['aab', ['aba'], 'aba'],
     ['', ['a'], undefined],
     ['database', [], undefined],
+    ['database', ['database', 'databasf'], 'databasf'],
   ] as const)('R10 for %s among %j it is %s', (name, names, is) => {
     expect(nearest(name, names)).toBe(is)
   })

@@ -230,4 +230,21 @@ describe('the budget of a rollback', () => {
     expect(causes(call.error)).toContain(boom)
     expect(s.states()).toEqual({ db: 'stopped', cache: 'failed' })
   })
+
+  it('R29 R33 settles also if a hook of its own turn registers what keeps one of them up', async () => {
+    const many = Array.from({ length: 100 }, (_, i) => `m${i}`)
+    const manual = { autoStart: false }
+    const s = stage({
+      ...Object.fromEntries(many.map((name) => [name, manual])),
+      m0: { ...manual, stop: (_, { app, make }) => void app.register(make('late', { dependsOn: ['db'] })) },
+      db: manual,
+      cache: { ...manual, ...failsAfter(50) },
+      api: { ...manual, dependsOn: [...many, 'db', 'cache'] },
+    })
+    await s.app.start()
+    const call = s.watch(s.app.startService('api', { onFailure: 'rollback' }))
+    await s.clock.advance(50)
+    expect(said(call)).toBe('rejected at 50 with START_INCOMPLETE')
+    expect(s.states()).toMatchObject({ m0: 'stopped', m99: 'stopped', db: 'running', late: 'running' })
+  })
 })

@@ -162,6 +162,81 @@ describe('R49 what else is in flight', () => {
     two.old.fails = 0
   })
 
+  it.each<[string, number]>([
+    ['down', 0],
+    ['on its way down', 50],
+  ])('R29 R49 what only the new one requires goes with the start that wanted it: one that is %s', async (_, down) => {
+    const s = stage({ mq: { autoStart: false }, x: { down }, bad: { up: 100, fails: 9, restart: { policy: 'never' } } })
+    s.watch(s.app.startService('x'))
+    await s.clock.advance(10)
+    s.watch(s.app.stopService('x'))
+    await s.clock.advance(10)
+    const done = s.watch(s.app.replace(pair(s, { dependsOn: ['mq'] }).service))
+    const start = s.watch(s.app.start())
+    await s.clock.advance(90)
+    expect([done.state, s.state('mq'), s.state('x')]).toEqual(['resolved', 'running', 'running'])
+    await s.clock.advance(60_000)
+    expect([start.code, s.state('mq'), s.state('x')]).toEqual(['START_INCOMPLETE', 'stopped', 'stopped'])
+  })
+
+  it('R6 R49 a newcomer that requires one which is only being exchanged raises what the new one requires', async () => {
+    const manual = { autoStart: false }
+    const bad: Script = { ...manual, up: 10, fails: 9, restart: { policy: 'never' } }
+    const s = stage({ mq: manual, x: { ...manual, down: 50 }, bad, top: { ...manual, dependsOn: ['x', 'bad'] } })
+    await s.app.start()
+    s.watch(s.app.startService('top', { onFailure: 'rollback' }))
+    await s.clock.advance(20)
+    const done = s.watch(s.app.replace(pair(s, { ...manual, dependsOn: ['mq'] }).service))
+    await s.clock.settle()
+    await s.app.register(s.make('api', { dependsOn: ['x'] }).service)
+    await s.clock.advance(50)
+    expect([done.state, s.state('mq'), s.state('x'), s.state('api')]).toEqual([
+      'resolved',
+      'running',
+      'running',
+      'running',
+    ])
+  })
+
+  it('R6 R49 what is put back keeps what it requires, also when the start that had wanted both is rolled back', async () => {
+    const manual = { autoStart: false }
+    const never = { restart: { policy: 'never' } } as const
+    const x: Script = { ...manual, dependsOn: ['mq'], down: 10 }
+    const bad: Script = { ...manual, ...never, up: 100, fails: 9 }
+    const s = stage({ mq: manual, x, bad, top: { ...manual, dependsOn: ['x', 'bad'] } })
+    const start = s.watch(s.app.startService('top', { onFailure: 'rollback' }))
+    await s.clock.advance(10)
+    const done = s.watch(s.app.replace(pair(s, { ...manual, ...never, fails: 9 }).service))
+    await s.clock.advance(60_000)
+    expect([done.code, start.code, s.state('mq'), s.state('x')]).toEqual([
+      'START_INCOMPLETE',
+      'START_INCOMPLETE',
+      'running',
+      'running',
+    ])
+  })
+
+  it('R10 R49 a start of the turn of a replacement that requires what is missing says so, and starts nobody', async () => {
+    const s = stage({ x: {}, other: {} })
+    const done = s.watch(s.app.replace(pair(s, { dependsOn: ['mq'] }).service))
+    const start = s.watch(s.app.start())
+    await s.clock.advance(10)
+    expect([done.state, start.code, s.state('other')]).toEqual(['resolved', 'DEPENDENCY_MISSING', 'unknown'])
+  })
+
+  it('R8 R49 a start is overtaken by a stop of what only the one requires that is about to take its place', async () => {
+    const s = stage({ mq: { autoStart: false }, x: OLD })
+    await s.boot(10)
+    s.watch(s.app.stopService('x'))
+    await s.clock.advance(5)
+    s.watch(s.app.replace(pair(s, { dependsOn: ['mq'] }).service))
+    const start = s.watch(s.app.start())
+    await s.clock.settle()
+    s.watch(s.app.stopService('mq'))
+    await s.clock.advance(60_000)
+    expect([start.code, s.state('mq'), s.state('x')]).toEqual(['CANCELLED', 'stopped', 'waiting'])
+  })
+
   it('R49 a restart meanwhile is joined by one start of the new one, or follows it', async () => {
     const { s, two } = await inTheMiddle(5)
     const restart = s.watch(s.app.restartService('x'))

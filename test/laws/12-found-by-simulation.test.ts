@@ -348,3 +348,66 @@ it('R29 R31 the last tenth of a rollback hurries no stop of what it does not bri
   await clock.advance(100)
   expect([stop.status, stop.error]).toEqual(['fulfilled', undefined])
 })
+
+it('R10 R48 one that needed what is removed still comes after the one that was registered before that', async () => {
+  const c = service('c', { dependsOn: [{ name: 'b', optional: true }] })
+  const { app, clock } = world({
+    services: [service('a', { start: { takes: 10 } }), service('b'), c, service('d')],
+    order: 'registration',
+  })
+  await app.unregister('b')
+  const late = settled(app.replace(service('a', { dependsOn: [{ name: 'c', optional: true }] })))
+  await clock.settle()
+  expect(late.error).toMatchObject({ code: 'DEPENDENCY_CYCLE' })
+  settled(app.start())
+  await clock.settle()
+  expect(app.getServiceStatus('c').blockedBy).toMatchObject([{ name: 'a', kind: 'dependency' }])
+  await clock.advance(10)
+  expect(c.state).toBe('running')
+})
+
+it('R16 R48 a start delay counts anew from when the one is up that became the one before', async () => {
+  const c = service('c', { startDelay: 50 })
+  const { app, clock } = world({
+    services: [service('a', { start: { takes: 30 } }), service('b'), c],
+    order: 'registration',
+  })
+  settled(app.start())
+  settled(app.unregister('b'))
+  await clock.advance(79)
+  expect([c.state, c.calls.start]).toEqual(['waiting', 0])
+  await clock.advance(1)
+  expect(c.calls.start).toBe(1)
+})
+
+it('R10 R49 a replacement of a service on its way down rejects if it closes a cycle by then; the old one stays', async () => {
+  const old = service('a', { stop: { takes: 50 } })
+  const { app, clock } = world({ services: [old] })
+  settled(app.start())
+  await clock.settle()
+  settled(app.stopService('a'))
+  await clock.advance(10)
+  const next = service('a', { dependsOn: [{ name: 'b', optional: true }] })
+  const call = settled(app.replace(next))
+  await clock.settle()
+  await app.register(service('b', { dependsOn: [{ name: 'a', optional: true }] }))
+  await clock.advance(50)
+  expect(call.error).toMatchObject({ code: 'DEPENDENCY_CYCLE' })
+  expect(app.registry.get('a')).toBe(old)
+  expect(world({ services: [next] }).app.registry.size).toBe(1)
+})
+
+it('R5 R29 R49 what failed a replacement and is required by what was put back is stopped like any other', async () => {
+  const db = service('db', { start: { takes: 10_000, ignoresAbort: true } })
+  const { app, clock } = world({ services: [db, service('api', { dependsOn: ['db'] })] })
+  settled(app.startService('api'))
+  await clock.settle()
+  settled(app.stopService('db'))
+  await clock.settle()
+  const call = settled(app.replace(service('api', { dependsOn: ['db'] })))
+  await clock.advance(1_000)
+  expect([call.status, db.state]).toEqual(['rejected', 'waiting'])
+  settled(app.stop())
+  await clock.settle()
+  expect(app.getServiceStatus('db')).toMatchObject({ state: 'stopped', stopReason: 'shutdown' })
+})

@@ -82,6 +82,22 @@ describe('otelObserver', () => {
     ).toEqual([['late', 'keelson']])
   })
 
+  it('sorts seconds into buckets that tell milliseconds from minutes, whatever else as the SDK does', async () => {
+    early.histogram('short', { unit: 's' }).record(0.004)
+    early.histogram('short', { unit: 's' }).record(0.04)
+    early.histogram('bytes', { unit: 'By' }).record(4)
+    await metering.forceFlush()
+    const bounds = (of: string): unknown => {
+      const metric = numbers
+        .getMetrics()
+        .at(-1)
+        ?.scopeMetrics[0]?.metrics.find(({ descriptor: { name } }) => name === of)
+      return (metric?.dataPoints[0]?.value as { buckets: { boundaries: number[] } } | undefined)?.buckets.boundaries
+    }
+    expect(bounds('short')).toEqual([0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300])
+    expect(bounds('bytes')).toContain(10_000)
+  })
+
   it('puts a span below its parent, without one below the active span, with null below none', () => {
     exporter.reset()
     const observer = otelObserver()

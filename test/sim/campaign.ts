@@ -13,6 +13,8 @@ import type { SimOptions } from './options.js'
 const BLOCK = 20
 /** Seconds that a worker may need for one block before it counts as hanging. */
 const PATIENCE = 600
+/** What a worker that hangs or dies has violated; no use in replaying that here. */
+export const ENDS = 'the simulation of a seed comes to its end'
 
 /** What a campaign has seen so far. */
 export interface Totals {
@@ -61,10 +63,10 @@ export async function campaign(options: SimOptions, tell: (totals: Totals) => vo
     const outfile = join(folder, 'worker.mjs')
     const entry = new URL('worker.ts', import.meta.url).pathname
     await build({ entryPoints: [entry], outfile, bundle: true, platform: 'node', format: 'esm', logLevel: 'error' })
-    const current = new Float64Array(new SharedArrayBuffer(8 * workers))
+    const current = new Float64Array(new SharedArrayBuffer(8 * workers)).fill(Number.NaN)
     await Promise.all(Array.from({ length: workers }, (_, slot) => work(outfile, { current, slot }, deal, take)))
   } finally {
-    await Promise.all([...alive].map((worker) => worker.terminate())) // one that died ends them all
+    await Promise.all([...alive].map((worker) => worker.terminate()))
     rmSync(folder, { recursive: true, force: true })
   }
   totals.failures.sort((a, b) => a.seed - b.seed)
@@ -87,7 +89,7 @@ function add(totals: Totals, { seeds, transitions, digest, coverage, spent }: Bl
 
 const alive = new Set<Worker>()
 
-/** One worker: gets block after block, until there is none. */
+/** One worker: gets block after block, until there is none. Where it ends too early another one goes on after its block. */
 function work(
   file: string,
   workerData: { readonly current: Float64Array; readonly slot: number },
@@ -98,24 +100,31 @@ function work(
     const worker = new Worker(file, { workerData })
     alive.add(worker)
     worker.on('exit', () => alive.delete(worker))
-    const seed = (): string => `seed ${workerData.current[workerData.slot]}`
     let watch: NodeJS.Timeout | undefined
     let block: Block | undefined
     const next = (): void => {
       clearTimeout(watch)
       block = deal()
       if (block === undefined) return void worker.terminate().then(() => resolve())
-      watch = setTimeout(() => {
-        void worker.terminate()
-        reject(new Error(`${seed()} does not come to an end within ${PATIENCE} s`))
-      }, PATIENCE * 1_000)
+      watch = setTimeout(() => lose(new Error(`it does not within ${PATIENCE} s`)), PATIENCE * 1_000)
       worker.postMessage(block)
     }
     worker.on('message', (result: BlockResult) => {
       if (block) take(block.number, result)
       next()
     })
-    worker.on('error', (cause) => reject(new Error(`a worker died at ${seed()}: ${cause.message}`, { cause })))
+    const lose = (cause: Error): void => {
+      clearTimeout(watch)
+      const seed = workerData.current[workerData.slot] ?? Number.NaN
+      if (block === undefined || Number.isNaN(seed)) return reject(cause)
+      const failures = [{ seed, law: ENDS, message: cause.message, at: 0 }]
+      const nothing = { seeds: 0, transitions: 0, digest: 0, coverage: new Coverage().counts(), spent: [] }
+      void worker.terminate().then(() => {
+        take(block?.number ?? 0, { ...nothing, failures })
+        resolve(work(file, workerData, deal, take))
+      })
+    }
+    worker.on('error', lose)
     next()
   })
 }

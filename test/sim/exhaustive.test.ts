@@ -5,9 +5,9 @@
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LAWS } from '../../src/testing/laws.js'
-import { explore } from '../support/exhaustive.js'
+import { explore, type Scope } from '../support/exhaustive.js'
 import { decisionsOf } from '../support/exhaustive-decisions.js'
-import { graphs } from '../support/exhaustive-graphs.js'
+import { graphs, isRedundant } from '../support/exhaustive-graphs.js'
 import { SMALL, scopesOf } from '../support/exhaustive-plan.js'
 
 it('there are 1, 2, 6 and 31 graphs of one to four services, with edges of one kind', () => {
@@ -16,6 +16,11 @@ it('there are 1, 2, 6 and 31 graphs of one to four services, with edges of one k
 
 it('there are 21 graphs of three services with edges of two kinds, 301 with six', () => {
   expect([graphs(3, ['d', 'o']).length, graphs(3, ['d', 'k', 'o', 's', 'c', 't']).length]).toEqual([21, 301])
+})
+
+it('16 of the 31 graphs of four services have no edge beside a longer way: as many as there are partial orders of four', () => {
+  const needed = [1, 2, 3, 4].map((size) => graphs(size, ['d']).filter((graph) => !isRedundant(graph)).length)
+  expect(needed).toEqual([1, 2, 5, 16])
 })
 
 it('11, 19 and 35 things can be decided about one, two and four services, 16, 28 and 52 with all intents', () => {
@@ -62,20 +67,33 @@ describe('every way that a small system can go', () => {
   )
 })
 
-it('systems that are taken for being in one state go on alike, whatever is decided', async () => {
-  const after = new Map<string, { readonly to: string; readonly path: readonly string[] }>()
-  const scope = { graph: { size: 2, edges: 'd' }, from: 'rest', depth: 3, intents: 'few', whole: true } as const
-  const { states, paths } = await explore(scope, [], (path, from, to) => {
-    const key = `${path.at(-1)} in ${from}`
-    const known = after.get(key)
-    if (known) expect(to, `${path.join(' | ')} and ${known.path.join(' | ')}`).toBe(known.to)
-    else after.set(key, { to, path })
-  })
-  expect(states).toBeLessThan(paths)
-  const pruned = await explore({ ...scope, whole: false }, [])
-  expect(pruned.states).toBe(states)
-  expect(pruned.paths).toBe(after.size + 1)
-})
+/** Small systems that are played both whole and without what follows states that were met before. */
+const BOTH: readonly Scope[] = [
+  { graph: { size: 2, edges: 'd' }, from: 'rest', depth: 3, intents: 'few' },
+  { graph: { size: 2, edges: 'c' }, from: 'up', depth: 3, intents: 'few' },
+  { graph: { size: 3, edges: 'dd.' }, from: 'up', depth: 2, intents: 'few' },
+  { graph: { size: 4, edges: 'd..d.d' }, from: 'rest', depth: 2, intents: 'few' },
+]
+
+it.each(BOTH)(
+  'systems that are taken for being in one state go on alike, whatever is decided: $graph.edges, from $from',
+  async (scope) => {
+    const after = new Map<string, { readonly to: string; readonly path: readonly string[] }>()
+    const { states, paths } = await explore({ ...scope, whole: true }, [], (path, from, to) => {
+      const key = `${path.at(-1)} in ${from}`
+      const known = after.get(key)
+      if (known) expect(to, `${path.join(' | ')} and ${known.path.join(' | ')}`).toBe(known.to)
+      else after.set(key, { to, path })
+    })
+    expect(states).toBeLessThan(paths)
+    const pruned = await explore(scope, [])
+    expect(pruned.states).toBe(states)
+    expect(pruned.paths).toBe(after.size + 1)
+    const judged = await explore({ ...scope, alone: 0 }, [])
+    expect([judged.states, judged.paths]).toEqual([pruned.states, pruned.paths])
+    expect(judged.transitions).toBeLessThan(pruned.transitions)
+  },
+)
 
 it('where a law is violated is found, with the fewest decisions that lead to it', async () => {
   const title = 'a service that was retrying never waits'

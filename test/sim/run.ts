@@ -8,7 +8,7 @@ import type { Scenario } from '../../src/testing/scenario.js'
 import { shrink } from '../../src/testing/shrink.js'
 import { failureText } from '../../src/testing/story.js'
 import { catchAll, trial } from './block.js'
-import { campaign, type Totals } from './campaign.js'
+import { campaign, ENDS, type Totals } from './campaign.js'
 import { lineOf } from './lines.js'
 import { optionsOf, type SimOptions, USAGE } from './options.js'
 import { REGRESSIONS, regressionLine } from './regressions.js'
@@ -87,7 +87,9 @@ async function play(options: SimOptions): Promise<boolean> {
   const byLaw = new Map<string, number[]>()
   for (const { law, seed } of totals.failures) byLaw.set(law, [...(byLaw.get(law) ?? []), seed])
   for (const [law, list] of byLaw) console.log(`${list.length} × ${law}: seeds ${list.slice(0, 8).join(' ')}`)
-  await show(first.seed, first.law)
+  for (const { seed, law, message } of totals.failures) if (law === ENDS) console.log(`seed ${seed}: ${message}`)
+  const shown = totals.failures.find(({ law }) => law !== ENDS)
+  if (shown) await show(shown.seed, shown.law)
   return true
 }
 

@@ -1,6 +1,7 @@
 /**
- * One path of the exhaustive search: a scenario that asks for its next step when the time for it has come, hooks that end
- * when that is decided, and an usher among the laws who sees the stage and tells the search in which state it is.
+ * One run of the exhaustive search: a scenario that asks for its next step when the time for it has come, hooks that end
+ * when that is decided, and an usher among the laws who sees the stage. It plays a given path and then asks, in each state
+ * that it comes to, what is to become of it; which states there are and which were met is the business of exhaustive.ts.
  */
 import type { Snapshot } from '../../src/index.js'
 import type { HookName, Law, Observation } from '../../src/testing/observation.js'
@@ -12,6 +13,15 @@ import { Memory } from './exhaustive-memory.js'
 
 /** From where the interleavings begin: nothing was ever started, or all that can be up is up. */
 export type From = 'rest' | 'up'
+
+/**
+ * What is to become of a run in the state that it has come to: another decision, or its end - left alone from here on, or
+ * cut off, its state having been seen by the laws.
+ */
+type Verdict = Decision | 'leave' | 'cut'
+
+/** Asked in each state at the end of the path, with all that can be decided there. */
+export type Guide = (state: string, next: readonly Decision[]) => Verdict
 
 /** What takes so long ends when it is decided; no timer is set for it. */
 const HELD = 1e9
@@ -80,39 +90,38 @@ export class Branch implements Choices {
   readonly scenario: Scenario
   /** No law, but in their place: it sees the stage from the beginning, and all that happens there. */
   readonly usher: Law
-  /** The state at the end of the path, and what can be decided there; none if the path ends there. */
-  state = ''
-  next: readonly Decision[] = []
+  /** All that has been decided: the path, and what the guide said after it. */
+  readonly decided: Decision[] = []
+  /** Laws are to look as closely as they can. */
+  isNew = false
   /** What is to be up is coming up, and nothing has been decided yet. */
   isComing: boolean
   /** How the hook ends that is ending. */
   end: 'pass' | 'reject' = 'pass'
   readonly #path: readonly Decision[]
   readonly #decisions: readonly Decision[]
-  /** Whether to go on from a state. */
-  readonly #enter: (state: string) => boolean
+  readonly #guide: Guide
   readonly #memory: Memory
   readonly #steps: Step[] = []
   readonly #held = new Set<Held>()
   #stage: Stage | undefined
   /** The hook that was entered last. */
   #entered: Entered | undefined
-  #taken = 0
   /** The next decision is not made before. */
   #resumes = 0
 
-  constructor(cast: Cast, from: From, path: readonly Decision[], enter: (state: string) => boolean) {
+  constructor(cast: Cast, from: From, path: readonly Decision[], guide: Guide) {
     const { graph, services, decisions } = cast
     cast.branch = this
     this.#path = path
     this.#decisions = decisions
-    this.#enter = enter
+    this.#guide = guide
     this.#memory = new Memory(graph, from === 'up')
     this.isComing = from === 'up'
     if (from === 'up') this.#steps.push({ at: 0, deeds: [{ deed: 'call', call: 'start', onFailure: 'keep' }] })
-    this.#steps.push(this.#step())
+    this.#place()
     const rest = { seed: 0, options: OPTIONS, listeners: [], rest: 0, patience: 600_000 }
-    this.scenario = { ...rest, services, extras: services, steps: this.#steps }
+    this.scenario = { services, extras: services, steps: this.#steps, ...rest }
     this.usher = { title: '', begin: (scene) => this.#begin(scene as Stage) }
   }
 
@@ -150,36 +159,27 @@ export class Branch implements Choices {
   }
 
   /** A place for a decision, which is made when its time has come. */
-  #step(): Step {
-    const branch = this
-    return {
-      get at() {
-        return branch.#resumes
-      },
-      get deeds() {
-        return branch.#decide()
-      },
-    }
+  #place(): void {
+    this.#steps.push(new Place(this.#whence, this.#decide))
   }
 
+  readonly #whence = (): number => this.#resumes
+
   /** A quiet moment, or one in which something of the library's is still due. */
-  #decide(): readonly Deed[] {
+  readonly #decide = (): readonly Deed[] => {
     const stage = this.#stage as Stage
     const { clock } = stage
     const now = clock.now()
     const { next = Number.POSITIVE_INFINITY } = clock
     if (next <= now) {
-      this.#steps.push(this.#step())
+      this.#place()
       return []
     }
     this.isComing = false
-    const decision = this.#path[this.#taken]
-    if (decision === undefined) {
-      this.#arrive(stage, next)
-      return []
-    }
-    this.#taken += 1
-    this.#steps.push(this.#step())
+    const decision = this.#path[this.decided.length] ?? this.#arrive(stage, next)
+    if (decision === undefined) return []
+    this.decided.push(decision)
+    this.#place()
     const { deeds = [], ends, words } = decision
     this.#memory.intend(words, stage.app.snapshot(), now)
     if (ends) this.#endHook(ends)
@@ -198,16 +198,18 @@ export class Branch implements Choices {
     }
   }
 
-  /** At the end of the path: the run is cut if its state has been seen before, and else left alone. */
-  #arrive(stage: Stage, next: number): void {
+  /** At the end of the path, and after each decision from there: the laws look, and the guide says what comes now. */
+  #arrive(stage: Stage, next: number): Decision | undefined {
     const snapshot = stage.app.snapshot()
-    this.state = this.#memory.state(stage, snapshot, this.#held)
-    if (!this.#enter(this.state)) {
-      stage.over = stage.cut = true
-      return
-    }
-    this.next = this.#decisions.filter((decision) => decision.possible(this.#moment(stage, snapshot)))
+    const moment = this.#moment(stage, snapshot)
+    const state = this.#memory.state(stage, snapshot, this.#held)
+    const possible = this.#decisions.filter((decision) => decision.possible(moment))
+    const verdict = this.#guide(state, possible)
+    this.isNew = verdict === 'leave'
     stage.see({ kind: 'quiet', at: stage.clock.now(), snapshot, nextTimer: Number.isFinite(next) ? next : undefined })
+    this.isNew = false
+    if (verdict === 'cut') stage.over = stage.cut = true
+    return typeof verdict === 'string' ? undefined : verdict
   }
 
   #moment({ clock, calls }: Stage, snapshot: Snapshot): Moment {
@@ -217,5 +219,24 @@ export class Branch implements Choices {
       abortable: [...calls.values()].some(({ controller }) => controller?.signal.aborted === false),
       flies: (service, hook) => [...this.#held].some((held) => held.service === service && held.hook === hook),
     }
+  }
+}
+
+/** A step whose time and deeds are asked for when it is its turn. A class, since a literal with getters is slow to make. */
+class Place implements Step {
+  readonly #at: () => number
+  readonly #deeds: () => readonly Deed[]
+
+  constructor(at: () => number, deeds: () => readonly Deed[]) {
+    this.#at = at
+    this.#deeds = deeds
+  }
+
+  get at(): number {
+    return this.#at()
+  }
+
+  get deeds(): readonly Deed[] {
+    return this.#deeds()
   }
 }

@@ -52,6 +52,19 @@ export function graphs(size: number, kinds: readonly Kind[]): Graph[] {
   return [...found.values()]
 }
 
+/** Whether an edge joins two services that a longer way joins, too: between default edges it adds nothing to that way. */
+export function isRedundant({ size, edges }: Graph): boolean {
+  const reach = (from: number, to: number, least: number): boolean => {
+    if (from === to) return least <= 0
+    for (let via = from + 1; via <= to; via++)
+      if (edges[index(size, from, via)] !== '.' && reach(via, to, least - 1)) return true
+    return false
+  }
+  for (let i = 0; i < size; i++)
+    for (let j = i + 1; j < size; j++) if (edges[index(size, i, j)] !== '.' && reach(i, j, 2)) return true
+  return false
+}
+
 /** The dependencies of each service. */
 export function dependencies({ size, edges }: Graph): Dependency[][] {
   return NAMES.slice(0, size).map((_, i) =>

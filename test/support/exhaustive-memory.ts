@@ -104,7 +104,7 @@ export class Memory {
   see(seen: Observation): void {
     if (seen.kind === 'call') {
       const { id, call, target, instance } = seen
-      this.#meetings.set(id, { ...this.#met, call })
+      this.#meetings.set(id, { call, ...this.#met })
       if (target !== undefined && instance !== undefined) this.#latest.set(target, instance)
     }
     if (seen.kind === 'settled') this.#settled(seen)

@@ -88,3 +88,14 @@ export const aborted: Scenario = scenario(
 )
 export const removed: Scenario = scenario([service('a', { stop: slow(5) })], [call(10, 'unregister', 'a')])
 export const replaced: Scenario = scenario([service('a')], [call(10, 'replace', 0)], { extras: [service('a')] })
+/** It would close a cycle by the time at which the old one is gone. */
+export const unreplaced: Scenario = scenario(
+  [service('a', { stop: slow(20) })],
+  [call(10, 'stopService', 'a'), call(15, 'replace', 0), call(20, 'register', 1)],
+  {
+    extras: [
+      service('a', { options: { dependsOn: [{ name: 'b', optional: true }] } }),
+      service('b', { options: { dependsOn: [{ name: 'a', optional: true }] } }),
+    ],
+  },
+)

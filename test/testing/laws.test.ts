@@ -31,6 +31,7 @@ import {
   sick,
   slowStop,
   twoStarts,
+  unreplaced,
   waiting,
 } from '../support/lies.js'
 import { MORE_LIES } from '../support/more-lies.js'
@@ -354,6 +355,16 @@ const ROWS: readonly Lie[] = [
         return seen.kind === 'settled' && seen.id === id ? { ...seen, rejected: true } : undefined
       }
     },
+  ],
+  [
+    'R49 nothing was exchanged and the replacement is done',
+    replacement,
+    unreplaced,
+    () =>
+      onSettled(
+        (seen) => ({ ...seen, rejected: false, value: {} }),
+        ({ rejected }) => rejected,
+      ),
   ],
   [
     'R50 a call rejects with any error',

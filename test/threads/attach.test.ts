@@ -72,7 +72,7 @@ describe('R47 attachRegistry()', () => {
     const registry = shared(app)
     const far = await farThread({})
     const said: string[] = []
-    for (const change of [{ process: 1 }, { make: 77 }, { table: undefined }, { table: {} }, { port: 'none' }]) {
+    for (const change of [{ pid: 1 }, { make: 77 }, { table: undefined }, { table: {} }, { port: 'none' }]) {
       giveHandle(far, registry.connect(), change)
       await far.hears('done', said.length + 1)
       said.push(far.heard.at(-2) as string)

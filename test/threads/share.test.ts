@@ -74,7 +74,7 @@ describe('R38 R47 the table', () => {
         epoch: 1,
         attempt: 0,
         timestamp: services[3]?.since,
-        reason: 'completed',
+        stopReason: 'completed',
       },
     ])
     const counts = await far.run(({ services }) => [services.size, services.has('api'), services.has('apis')])
@@ -96,11 +96,11 @@ describe('R38 R47 the table', () => {
     const far = await farThread()
     const look = () => far.run(({ services }) => services.get('store')?.read())
     await app.startService('store').catch(() => {})
-    expect(await look()).toMatchObject({ state: 'retrying', epoch: 1, attempt: 1, reason: 'failed' })
+    expect(await look()).toMatchObject({ state: 'retrying', epoch: 1, attempt: 1, stopReason: 'failed' })
     await clock.advance(10)
-    expect(await look()).toMatchObject({ state: 'retrying', epoch: 2, attempt: 2, reason: 'failed' })
+    expect(await look()).toMatchObject({ state: 'retrying', epoch: 2, attempt: 2, stopReason: 'failed' })
     await clock.advance(20)
-    expect(await look()).toMatchObject({ state: 'failed', epoch: 3, reason: 'exhausted' })
+    expect(await look()).toMatchObject({ state: 'failed', epoch: 3, stopReason: 'failed' })
   })
 
   it('R37 is the owner’s after any history', async () => {

@@ -27,7 +27,8 @@ export interface OtelOptions {
  * An observer on OpenTelemetry: `observe(app, otelObserver())`, once the program has registered its SDK.
  *
  * A failed span has the status `ERROR` with the message, `error.type` - the code of a `KeelsonError` - and the exception
- * recorded. A span without a parent is below the active one; one with `null` for a parent is a root.
+ * recorded. A span without a parent is below the active one; one with `null` for a parent is a root. Histograms in
+ * seconds advise buckets from 5 ms to 5 min, which a view of the SDK may change.
  *
  * @throws `CONFIG_INVALID` for an unknown or wrong option.
  */
@@ -54,9 +55,16 @@ export function otelObserver(options: OtelOptions = {}): Observer {
       return span
     },
     counter: (name, said = {}) => numbers().createCounter(name, said),
-    histogram: (name, said = {}) => numbers().createHistogram(name, said),
+    histogram: (name, said = {}) =>
+      numbers().createHistogram(
+        name,
+        said.unit === 's' ? { ...said, advice: { explicitBucketBoundaries: SECONDS } } : said,
+      ),
   }
 }
+
+/** Buckets for durations: those of the SDKs are made for milliseconds, and would put nearly every start into the first. */
+const SECONDS: number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
 
 const TAKES: Readonly<Record<string, readonly string[]>> = {
   tracer: ['startSpan'],

@@ -13,6 +13,8 @@ export interface Called {
   /** Its `begin` and `end` events; a call that was refused has none. */
   begin: OperationEvent | undefined
   beganAt: number
+  /** Calls that the operation may belong to as well, should this one turn out to have been refused. */
+  rivals: readonly Called[]
   end: OperationEvent | undefined
   abortedAt: number
   abortReason: unknown
@@ -42,8 +44,11 @@ export class Calls {
   /** Calls that resolved in a turn whose events are still to be told. */
   readonly #early: Called[] = []
   readonly #shutdownTimeout: number
-  #deadlines: { readonly from: number; readonly until: number; readonly stalledThen: number; readonly of: Called }[] =
-    []
+  /** By the id of its operation, the last tenth of its time and when it may have ended at the latest. */
+  readonly #deadlines = new Map<
+    number,
+    { readonly from: number; readonly until: number; readonly stalledThen: number }
+  >()
 
   constructor(shutdownTimeout: number) {
     this.#shutdownTimeout = shutdownTimeout
@@ -71,6 +76,11 @@ export class Calls {
       this.#refused(this.called)
   }
 
+  /** What was refused has settled by now: what is open is not. */
+  quiet(): void {
+    for (const call of this.operations.values()) call.rivals = []
+  }
+
   /** An operation begins or ends; the call that began is the first of its kind that has not. */
   operation(event: OperationEvent, now: number): void {
     if (event.phase === 'end') {
@@ -81,60 +91,53 @@ export class Calls {
       return
     }
     // Calls take effect in the order in which they were made.
-    this.called = undefined
-    for (const call of this.#early.length > 0 ? [...this.#early, ...this.open.values()] : this.open.values()) {
-      const { seen } = call
-      if (call.begin !== undefined || seen.aborted === true || KINDS[seen.call] !== event.operation) continue
-      if (seen.target !== event.target) continue
-      call.begin = event
-      if (call === this.#early[0]) this.#early.shift()
-      call.beganAt = now
-      this.called = call
-      this.operations.set(event.id, call)
-      if (event.operation !== 'register') this.#deadline(call, now)
-      return
-    }
+    const [call, ...rivals] = [...this.#early, ...this.open.values()].filter(
+      ({ begin, seen }) =>
+        begin === undefined &&
+        seen.aborted !== true &&
+        KINDS[seen.call] === event.operation &&
+        seen.target === event.target,
+    )
+    this.called = call
+    if (call === undefined) return
+    if (call === this.#early[0]) this.#early.shift()
+    this.#begins(call, event, now, rivals)
+  }
+
+  #begins(call: Called, event: OperationEvent, now: number, rivals: readonly Called[]): void {
+    Object.assign(call, { begin: event, beganAt: now, rivals })
+    this.operations.set(event.id, call)
+    if (event.operation !== 'register') this.#deadline(event.id, call, now)
   }
 
   /** Whether some operation may be in the last tenth of its time, in which no order is kept (R31). */
   isHurried(now: number, stalled: number): boolean {
-    for (const { from, until, stalledThen, of } of this.#deadlines)
-      if (from <= now && (now <= until + stalled - stalledThen + 1 || of.end === undefined)) return true
+    for (const [id, { from, until, stalledThen }] of this.#deadlines)
+      if (from <= now && (now <= until + stalled - stalledThen + 1 || this.operations.has(id))) return true
     return false
   }
 
-  #deadline(call: Called, now: number): void {
-    const { seen } = call
+  /** It counts from when the operation began, which was not before the call and may be told late: its turn can block. */
+  #deadline(id: number, { seen, stalledThen }: Called, now: number): void {
+    for (const [other, deadline] of this.#deadlines)
+      if (!this.operations.has(other) && deadline.until + stalledThen - deadline.stalledThen + 1 < now)
+        this.#deadlines.delete(other)
     const stops =
       seen.call === 'stop' || seen.call === 'stopService' || seen.call === 'unregister' || seen.call === 'dispose'
-    const timeout = (stops ? seen.timeout : undefined) ?? this.#shutdownTimeout
-    this.#deadlines = this.#deadlines.filter(
-      ({ until, stalledThen, of }) => of.end === undefined || until + call.stalledThen - stalledThen + 1 >= now,
-    )
-    this.#deadlines.push({
-      from: now + timeout - Math.min(1_000, timeout / 10),
-      until: now + timeout,
-      stalledThen: call.stalledThen,
-      of: call,
-    })
+    const until = seen.at + ((stops ? seen.timeout : undefined) ?? this.#shutdownTimeout)
+    this.#deadlines.set(id, { from: until - Math.min(1_000, (until - seen.at) / 10), until, stalledThen })
   }
 
   /** A refused call has no events: those that were taken for its own belong to the next of its kind, and so on. */
   #refused(call: Called): void {
-    let { begin, beganAt, end } = call
-    for (const next of this.open.values()) {
-      if (begin === undefined) break
-      const { seen } = next
-      if (seen.id < call.seen.id || seen.aborted === true) continue
-      if (KINDS[seen.call] !== begin.operation || seen.target !== begin.target) continue
-      if (end === undefined) this.operations.set(begin.id, next)
-      const { begin: nextBegin, beganAt: nextBeganAt, end: nextEnd } = next
-      Object.assign(next, { begin, beganAt, end })
-      begin = nextBegin
-      beganAt = nextBeganAt
-      end = nextEnd
-      if (begin === undefined) Object.assign(call, { begin: undefined, beganAt: -1, end: undefined })
-    }
+    const { begin, beganAt, end, rivals } = call
+    Object.assign(call, { begin: undefined, beganAt: -1, rivals: [], end: undefined })
+    const [next, ...others] = rivals.filter(({ settled }) => settled === undefined)
+    if (begin === undefined || next === undefined) return
+    if (next.begin !== undefined) this.#refused(next)
+    this.#begins(next, begin, beganAt, others)
+    next.end = end
+    if (end !== undefined) this.operations.delete(begin.id)
   }
 }
 
@@ -145,7 +148,6 @@ const REFUSALS: readonly unknown[] = [
   'SERVICE_INVALID',
   'CONFIG_INVALID',
   'DEPENDENCY_CYCLE',
-  'DEPENDENCY_MISSING',
 ]
 
 /** Whether a call may have been turned down at once, without ever becoming an operation. */
@@ -159,6 +161,7 @@ function called(seen: Seen<'call'>, stalledThen: number): Called {
     stalledThen,
     begin: undefined,
     beganAt: -1,
+    rivals: [],
     end: undefined,
     abortedAt: -1,
     abortReason: undefined,

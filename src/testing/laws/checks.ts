@@ -44,7 +44,7 @@ export const checks: Law = {
  */
 export const verdicts: Law = {
   title: 'R25 no verdict of unhealthy without failureThreshold bad results in a row',
-  hears: ['enter', 'leave', 'stall', 'event'],
+  hears: ['enter', 'leave', 'stall', 'quiet', 'event'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const results = new Results(scene)

@@ -3,7 +3,7 @@
 // Written from the rules alone: nothing here comes from the kernel or the engine.
 
 import type { AnyEvent, OperationEvent, ServiceStatus, Snapshot, StateEvent } from '../../index.js'
-import type { Observation, Scene } from '../observation.js'
+import type { Observation, Scene, SceneService } from '../observation.js'
 import { type Called, Calls } from './calls.js'
 import { type Known, phaseOf, unknown } from './known.js'
 import { type Hooked, type Life, Lives } from './lives.js'
@@ -44,8 +44,9 @@ export class Chronicle {
   #stalledQuiet = 0
   #quietAt = 0
   #blockedAt = Number.NEGATIVE_INFINITY
-  /** Services that are being replaced, each with the object that is there. */
-  readonly #replacing = new Map<string, number | undefined>()
+  /** Names of which a replacement was asked, each with the object that is there; what was there before, and its last epoch. */
+  readonly #replacing = new Map<string, SceneService | undefined>()
+  readonly #replaced = new Map<string, { readonly was: SceneService; readonly until: number }>()
 
   constructor(scene: Scene) {
     this.scene = scene
@@ -80,11 +81,14 @@ export class Chronicle {
       case 'fail':
         return this.#lives.fail(seen)
       case 'call':
+        if (seen.call === 'replace') this.#replaces(seen.target ?? '')
         return this.#calls.call(seen, this.stalled)
       case 'abort':
         return this.#calls.abort(seen)
       case 'settled':
-        return this.#calls.settled(seen)
+        this.#calls.settled(seen)
+        if (this.called?.seen.call === 'replace') this.#isReplaced(this.called.seen.target ?? '')
+        return
       case 'stall':
         this.stalled += seen.ms
         this.#blockedAt = seen.at
@@ -102,6 +106,7 @@ export class Chronicle {
       case 'quiet':
         this.#stalledQuiet = this.stalled
         this.#quietAt = seen.at
+        this.#calls.quiet()
         if (this.#isDear()) return
         // What is due in this millisecond has yet to happen.
         return this.#reach(seen.snapshot, seen.nextTimer === undefined || seen.nextTimer > seen.at)
@@ -185,6 +190,24 @@ export class Chronicle {
     return this.stalled - then
   }
 
+  /** What the object declared whose epoch an event tells of: another one may have taken its place in the same turn. */
+  declared({ name, epoch }: { readonly name: string; readonly epoch: number }): SceneService | undefined {
+    const replaced = this.#replaced.get(name)
+    return replaced !== undefined && epoch <= replaced.until ? replaced.was : this.scene.service(name)
+  }
+
+  /**
+   * Whether the last epoch of a service may have ended of itself, whatever came while it was stopping. A run that has
+   * resolved may have been asked to, one that is not seen may have, and a start meanwhile undoes what it completed: from
+   * outside these cannot always be told apart.
+   */
+  mayHaveEnded(name: string): boolean {
+    const kind = this.scene.service(name)?.kind
+    if (kind !== 'managed' && kind !== undefined) return true
+    const life = this.#lives.latest.get(name)
+    return life?.runLeft === true && !life.runFailed
+  }
+
   /** The services of the cut by name. */
   get statuses(): ReadonlyMap<string, ServiceStatus> {
     this.#statuses ??= new Map(this.cut?.services.map((status) => [status.name, status]))
@@ -218,10 +241,10 @@ export class Chronicle {
         return
       case 'unregistered':
         this.services.delete(event.name)
+        this.#replaced.delete(event.name)
         this.graph++
         return
       case 'operation':
-        if (event.operation === 'replace' && event.target !== undefined) this.#replaces(event.target, event.phase)
         this.#calls.operation(event, this.now)
         if (event.phase === 'begin' && this.called !== undefined) this.#renewed(event)
         return
@@ -229,19 +252,25 @@ export class Chronicle {
     }
   }
 
-  /** A replacement takes its place without being told: it is seen by what is registered. */
-  #replaces(target: string, phase: OperationEvent['phase']): void {
-    this.graph++
-    if (phase === 'begin') this.#replacing.set(target, this.scene.service(target)?.instance)
-    else this.#replacing.delete(target)
+  /** A replacement takes its place without being told, in the turn of its call at the earliest: what is registered tells. */
+  #replaces(target: string): void {
+    if (!this.#replacing.has(target)) this.#replacing.set(target, this.scene.service(target))
+  }
+
+  #isReplaced(target: string): void {
+    for (const { seen } of this.calls.values()) if (seen.call === 'replace' && seen.target === target) return
+    this.#replacing.delete(target)
   }
 
   #exchanged(): void {
-    for (const [target, instance] of this.#replacing) {
-      const now = this.scene.service(target)?.instance
-      if (now === instance) continue
+    for (const [target, before] of this.#replacing) {
+      const now = this.scene.service(target)
+      if (now?.instance === before?.instance) continue
       this.#replacing.set(target, now)
       this.graph++
+      if (before === undefined || now === undefined) continue
+      const { epoch, phase } = this.scene.app.getServiceStatus(target)
+      this.#replaced.set(target, { was: before, until: phase === 'idle' || phase === 'pending' ? epoch : epoch - 1 })
     }
   }
 
@@ -270,19 +299,12 @@ export class Chronicle {
     } else if (known.prior === 'stopping') known.completed = this.#completed(event, known)
   }
 
-  /**
-   * A run that has resolved may have been asked to, or may have ended of itself while a stop for another reason waited
-   * (R13), and a start meanwhile undoes what it completed: from outside these cannot always be told apart.
-   */
   #completed({ name, reason, newState }: StateEvent, known: Known): boolean | undefined {
     if (newState === 'failed' || newState === 'retrying' || newState === 'unreachable') return false
     if (newState === 'auth_required' || reason === 'shutdown') return false
     if (reason === 'failed' || reason === 'unhealthy') return false
     if (reason === 'completed') return known.askedSeq < known.startSeq ? true : undefined
-    const life = this.#lives.latest.get(name)
-    const kind = this.scene.service(name)?.kind
-    if (kind !== 'managed' && kind !== undefined) return undefined
-    return life?.runLeft === true && !life.runFailed ? undefined : false
+    return this.mayHaveEnded(name) ? undefined : false
   }
 
   /** What is started or restarted by name, or stopped with all the others, has not completed any more. */

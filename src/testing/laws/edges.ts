@@ -20,8 +20,7 @@ function completedNow(chronicle: Chronicle, name: string, status: ServiceStatus 
   const told = chronicle.services.get(name)?.completed
   if (status === undefined) return false
   if (told !== false || status.stopReason === 'completed') return undefined
-  const life = chronicle.lives.get(name)
-  return life?.runLeft === true && !life.runFailed && status.phase !== 'active' ? undefined : false
+  return status.phase !== 'active' && chronicle.mayHaveEnded(name) ? undefined : false
 }
 
 /** Granted: whatever can only be guessed of a service that may have completed. */

@@ -250,11 +250,9 @@ export class Desires {
     const code = (error as { readonly code?: unknown } | undefined)?.code
     if (this.#doubtful.delete(id) && code !== 'DEPENDENCY_MISSING') this.#blur()
     if (about === undefined) return
-    const withdrawn =
-      call === undefined
-        ? undefined
-        : outcome !== 'done' &&
-          (code === 'CANCELLED' ? false : code !== 'START_INCOMPLETE' || policyOf(call) !== 'keep')
+    const failed = outcome !== 'done' && code !== 'CANCELLED'
+    const policy = call && policyOf(call)
+    const withdrawn = call && failed && (code !== 'START_INCOMPLETE' || (policy && policy !== 'keep'))
     for (const name of about) {
       const want = this.#wants.get(name)
       const sure = want?.claims.get(id)
@@ -272,9 +270,17 @@ export class Desires {
 /** With these nothing was to be touched; if it was thought to be, it is open what has. */
 const ERRORS: readonly unknown[] = ['DEPENDENCY_MISSING', 'SERVICE_NOT_FOUND', 'CLOSED']
 
-/** What a failure of a start does, if it is one. */
-export function policyOf({ seen }: Called): 'rollback' | 'keep' | 'retry' {
-  return seen.onFailure ?? (seen.call === 'startService' || seen.call === 'restartService' ? 'keep' : 'rollback')
+/** What a failure of a start does, if it is one; unknown while it cannot be told which of two calls it is of. */
+export function policyOf({ seen, rivals }: Called): Policy | undefined {
+  const policy = declaredPolicy(seen)
+  for (const rival of rivals) if (rival.settled === undefined && declaredPolicy(rival.seen) !== policy) return undefined
+  return policy
+}
+
+type Policy = NonNullable<Called['seen']['onFailure']>
+
+function declaredPolicy({ call, onFailure }: Called['seen']): Policy {
+  return onFailure ?? (call === 'startService' || call === 'restartService' ? 'keep' : 'rollback')
 }
 
 const models = new WeakMap<Scene, Desires>()

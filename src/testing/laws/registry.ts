@@ -1,5 +1,6 @@
 // Laws of the registry and of what is left at the end (R46, R48, R49).
 
+import type { OperationKind } from '../../index.js'
 import type { Law } from '../observation.js'
 import { chronicleOf } from './chronicle.js'
 import { phaseOf } from './known.js'
@@ -34,6 +35,8 @@ export const removal: Law = {
   },
 }
 
+const DISTURBING: readonly OperationKind[] = ['stop', 'unregister', 'replace']
+
 /** Granted: a stop or a removal that came meanwhile, after which the old one is not put back. */
 export const replacement: Law = {
   title: 'R49 a replacement has taken the place once it is done, and has not if it failed',
@@ -44,7 +47,7 @@ export const replacement: Law = {
     return (seen) => {
       chronicle.see(seen)
       if (seen.kind === 'event' && seen.event.type === 'operation' && seen.event.phase === 'begin')
-        if (seen.event.operation !== 'start' && seen.event.operation !== 'restart') disturbed = seen.event.seq
+        if (DISTURBING.includes(seen.event.operation)) disturbed = seen.event.seq
       const { called } = chronicle
       if (seen.kind !== 'settled' || called?.seen.call !== 'replace' || called.begin === undefined) return undefined
       const { target = '', instance } = called.seen

@@ -1,6 +1,6 @@
 // Laws of retries (R17-R22): which failures are tried again, how long after, how often, and how many at once.
 
-import { type HealthStatus, isKeelsonError, type RetryEvent, type StateEvent } from '../../index.js'
+import { type HealthEvent, type HealthStatus, isKeelsonError, type RetryEvent, type StateEvent } from '../../index.js'
 import type { Law, SceneService } from '../observation.js'
 import { type Chronicle, CUTS, chronicleOf } from './chronicle.js'
 import { phaseOf } from './known.js'
@@ -41,7 +41,7 @@ export const policies: Law = {
       if (seen.kind !== 'event' || seen.event.type !== 'retry') return undefined
       const { name, failure, attempt } = seen.event
       const known = chronicle.services.get(name)
-      const restart = scene.service(name)?.restart
+      const restart = chronicle.declared(seen.event)?.restart
       if (known === undefined || restart === undefined || (attempt === 1 && asked.any() > known.startSeq))
         return undefined
       if (restart.policy === 'never') return `${name} is not to be restarted and is retried (attempt ${attempt})`
@@ -65,9 +65,10 @@ export const backoffs: Law = {
     const chronicle = chronicleOf(scene)
     const asked = new Asked()
     const due = new Map<string, { readonly at: number; readonly seq: number }>()
-    const begins = ({ name, attempt, delay, dueAt, timestamp, seq }: RetryEvent): string | undefined => {
+    const begins = (event: RetryEvent): string | undefined => {
+      const { name, attempt, delay, dueAt, timestamp, seq } = event
       const known = chronicle.services.get(name)
-      const declared = scene.service(name)
+      const declared = chronicle.declared(event)
       due.set(name, { at: (known?.sinceLeast ?? chronicle.earliest) + delay, seq })
       if (known === undefined || declared === undefined) return undefined
       if (!backsOff(known.state)) return `${name} is ${known.state} and a retry (attempt ${attempt}) is told`
@@ -124,23 +125,25 @@ export const budget: Law = {
     /** The last retry of each service that nothing has reset since, and since when it may be resetting itself. */
     const last = new Map<string, Tries>()
     /** It serves, or does no longer: after enough good time the budget is whole again, whatever else happened. */
-    const serves = (name: string, isGood: boolean): void => {
+    const serves = (event: StateEvent | HealthEvent, isGood: boolean): void => {
+      const { name } = event
       const before = last.get(name)
       if (before === undefined) return
       if (isGood) {
         if (before.goodAt < 0) before.goodAt = chronicle.now
         return
       }
-      const stable = scene.service(name)?.restart.stableAfter ?? Number.POSITIVE_INFINITY
+      const stable = chronicle.declared(event)?.restart.stableAfter ?? Number.POSITIVE_INFINITY
       if (before.goodAt >= 0 && chronicle.earliest - before.goodAt >= stable) before.whole = true
       before.goodAt = -1
     }
-    const retried = ({ name, attempt, seq }: RetryEvent): string | undefined => {
+    const retried = (event: RetryEvent): string | undefined => {
+      const { name, attempt, seq } = event
       const before = last.get(name)
       last.set(name, { attempt, seq, activeAt: -1, reset: false, goodAt: -1, whole: false })
       if (before?.whole === true && attempt !== 1)
         return `${name} was active and healthy for long enough and backs off before attempt ${attempt}`
-      const most = scene.service(name)?.restart.maxRetries ?? 0
+      const most = chronicle.declared(event)?.restart.maxRetries ?? 0
       if (most > 0 && attempt > most) return `${name} has ${most} retries and backs off before number ${attempt}`
       const reset = before === undefined || before.reset || asked.any() > before.seq
       if (attempt === (before?.attempt ?? 0) + 1 || (reset && attempt === 1)) return undefined
@@ -150,7 +153,7 @@ export const budget: Law = {
       const { name, newState, reason } = event
       const before = last.get(name)
       if (newState === 'failed' && reason === 'exhausted') {
-        const { maxRetries = 0 } = scene.service(name)?.restart ?? {}
+        const { maxRetries = 0 } = chronicle.declared(event)?.restart ?? {}
         last.delete(name)
         if (before?.whole === true) return `${name} was active and healthy for long enough and is exhausted`
         if (maxRetries === 0) return `${name} has retries without end and is exhausted`
@@ -164,7 +167,7 @@ export const budget: Law = {
       if (phase === 'idle' ? reason !== 'dependency' : newState === 'auth_required') last.delete(name)
       else if (phase === 'active') before.activeAt = chronicle.earliest
       else if (before.activeAt >= 0) {
-        const stable = scene.service(name)?.restart.stableAfter ?? 0
+        const stable = chronicle.declared(event)?.restart.stableAfter ?? 0
         if (chronicle.now - before.activeAt >= stable) before.reset = true
         before.activeAt = -1
       }
@@ -177,9 +180,9 @@ export const budget: Law = {
       const { event } = seen
       if (event.type === 'unregistered') last.delete(event.name)
       if (event.type === 'retry') return retried(event)
-      if (event.type === 'health') serves(event.name, isGood(event.newHealth))
+      if (event.type === 'health') serves(event, isGood(event.newHealth))
       if (event.type !== 'state') return undefined
-      serves(event.name, phaseOf(event.newState) === 'active' && isGood(event.health))
+      serves(event, phaseOf(event.newState) === 'active' && isGood(event.health))
       return changed(event)
     }
   },

@@ -9,6 +9,8 @@ interface Row {
   /** The check in flight: its number, and when it was entered. */
   id: number
   at: number
+  /** How long the host had been blocked by then, in sum. */
+  stalledThen: number
   /** The host was blocked for too long meanwhile: whatever comes of it counts for nothing (R26). */
   void: boolean
 }
@@ -18,6 +20,8 @@ export class Results {
   readonly #scene: Scene
   readonly #chronicle: Chronicle
   readonly #rows = new Map<string, Row>()
+  /** Good results that may not have been looked at yet - until then their window lasts - and the row that each ends. */
+  readonly #fresh = new Map<string, { readonly bad: number; readonly stalledThen: number }>()
 
   constructor(scene: Scene) {
     this.#scene = scene
@@ -25,19 +29,26 @@ export class Results {
   }
 
   see(seen: Observation): void {
-    if (seen.kind === 'enter') {
+    if (seen.kind === 'quiet') this.#fresh.clear()
+    else if (seen.kind === 'enter') {
+      this.#fresh.delete(seen.service)
       if (seen.hook === 'start') this.#rows.delete(seen.service)
       if (seen.hook === 'check') {
-        const row = this.#rows.get(seen.service)
-        if (row === undefined) this.#rows.set(seen.service, { bad: 0, id: seen.id, at: seen.at, void: false })
-        else Object.assign(row, { id: seen.id, at: seen.at, void: false })
+        const { stalled: stalledThen } = this.#chronicle
+        const bad = this.#rows.get(seen.service)?.bad ?? 0
+        this.#rows.set(seen.service, { bad, id: seen.id, at: seen.at, stalledThen, void: false })
       }
     } else if (seen.kind === 'stall') {
       for (const [name, row] of this.#rows) {
-        const timeout = this.#scene.service(name)?.healthCheck.timeout ?? Number.POSITIVE_INFINITY
-        if (row.id < 0 || row.void || seen.ms <= timeout * 0.27 + 3) continue
+        if (row.id < 0 || row.void || seen.ms <= this.#timeout(name) * 0.27 + 3) continue
         row.bad += this.#late(name, row, seen.at - seen.ms)
         row.void = true
+      }
+      for (const [name, { bad, stalledThen }] of this.#fresh) {
+        const row = this.#rows.get(name)
+        if (row === undefined || !this.#mayBeVoid(name, stalledThen)) continue
+        row.bad += bad
+        this.#fresh.delete(name)
       }
     } else if (seen.kind === 'leave' && seen.hook === 'check') {
       const row = this.#rows.get(seen.service)
@@ -51,10 +62,21 @@ export class Results {
       row.id = -1
       const bad = seen.failed || seen.answer === 'unhealthy' || seen.answer === false || !('answer' in seen)
       if (bad) row.bad++
+      if (bad || seen.answer === 'unknown' || seen.answer === 'checking') return
       // A good one that comes after its time is void; so is, perhaps, what came while the host was blocked.
-      else if (late === 0 && this.#chronicle.whole && seen.answer !== 'unknown' && seen.answer !== 'checking')
-        row.bad = 0
+      if (late > 0 || !this.#chronicle.whole || this.#mayBeVoid(seen.service, row.stalledThen)) return
+      this.#fresh.set(seen.service, { bad: row.bad, stalledThen: row.stalledThen })
+      row.bad = 0
     }
+  }
+
+  #timeout(name: string): number {
+    return this.#scene.service(name)?.healthCheck.timeout ?? Number.POSITIVE_INFINITY
+  }
+
+  /** Whether the host has been blocked for long enough since a check was entered. */
+  #mayBeVoid(name: string, stalledThen: number): boolean {
+    return this.#chronicle.slack(stalledThen) > this.#timeout(name) / 4
   }
 
   /** The most bad results in a row that a service can have had by now. */
