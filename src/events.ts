@@ -271,8 +271,8 @@ export interface Observed {
   readonly attempt: number
   /** Why it is down; from the beginning of a stop until the next start (R9). */
   readonly stopReason: StopReason | undefined
-  /** When it changed, wall-clock. */
-  readonly timestamp: number
+  /** When it entered its state, wall-clock. */
+  readonly since: number
   /** Number of its last event (R37). */
   readonly seq: number
 }

@@ -100,8 +100,7 @@ export class Writer {
   /** Tells the mirrors what has changed, as it is now. */
   reflect(): void {
     if (this.#changed.length === 0) return
-    const timestamp = this.#moment.wall
-    const changed = this.#changed.map((record) => observed(record, timestamp))
+    const changed = this.#changed.map(observed)
     this.#changed = []
     this.#mirrors.emit(changed, { place: Infinity, threw: (error) => this.#log.threw(error, 'state', 0) })
   }
@@ -147,9 +146,9 @@ export class Writer {
   }
 }
 
-function observed(record: Record, timestamp: number): Observed {
-  const { name, core, state, health, epoch, attempt, stopReason, lastSeq: seq } = record
-  return { name, registered: core !== undefined, state, health, epoch, attempt, stopReason, timestamp, seq }
+function observed({ name, core, state, health, epoch, attempt, stopReason, changed, lastSeq }: Record): Observed {
+  const registered = core !== undefined
+  return { name, registered, state, health, epoch, attempt, stopReason, since: changed.wall, seq: lastSeq }
 }
 
 /** The fields that name a service in its events. */

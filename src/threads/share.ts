@@ -141,8 +141,7 @@ class Share implements SharedRegistry {
   #feed(): void {
     const table = this.#table
     const { seq, services } = this.#app.snapshot()
-    for (const { attempt = 0, stopReason, ...status } of services)
-      table.add({ ...status, timestamp: status.since, attempt, stopReason, seq })
+    for (const { attempt = 0, stopReason, ...status } of services) table.add({ ...status, attempt, stopReason, seq })
     const reflect = (each: Observed): void => {
       if (!each.registered) table.remove(each.name)
       else if (table.has(each.name)) table.update(each)
@@ -167,22 +166,22 @@ class Share implements SharedRegistry {
       this.#app.on('health', ({ name, state, newHealth: health, epoch, timestamp, error }) =>
         this.#told({ name, oldState: state, newState: state, health, epoch, timestamp, ...only({ error }) }),
       ),
-      this.#app.on('unregistered', ({ name }) => this.#look(name)),
+      this.#app.on('unregistered', ({ name }) => this.#left(name)),
       this.#app.on('operation', ({ operation, target = '', phase }) => {
-        if (operation === 'replace' && phase === 'end') this.#look(target)
+        if (operation === 'replace' && phase === 'end') this.#left(target)
       }),
     )
-  }
-
-  /** Whether the one that lives elsewhere is still the one of its name. */
-  #look(name: string): void {
-    const lodging = this.#lodgings.get(name)
-    if (lodging !== undefined && this.#app.registry.get(name) !== lodging.service) lodging.gone()
   }
 
   #told(change: StateChange): void {
     const lodging = this.#lodgings.get(change.name)
     if (lodging !== undefined && change.epoch <= lodging.epoch) lodging.tell(change) // not of one that took its place
+  }
+
+  /** The one that lives in a thread may be registered no more: it was removed, or another is in its place for good. */
+  #left(name: string): void {
+    const lodging = this.#lodgings.get(name)
+    if (lodging !== undefined && this.#app.registry.get(name) !== lodging.service) lodging.gone()
   }
 
   #lodge(lodging: Lodging): void {

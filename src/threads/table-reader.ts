@@ -26,8 +26,8 @@ export interface Reading {
   readonly epoch: number
   /** Number of the retry, from `retrying` until it is active; else 0. */
   readonly attempt: number
-  /** When it changed last, wall-clock, in whole milliseconds. */
-  readonly timestamp: number
+  /** When it entered its state, wall-clock, in whole milliseconds. */
+  readonly since: number
   /** Number of the event that changed it. */
   readonly seq: number
   /** Why it is down (R9). */
@@ -92,7 +92,7 @@ export class TableReader {
         health: healthIn(word),
         epoch: Atomics.load(words, copy + FIELD.epoch),
         attempt: Atomics.load(words, copy + FIELD.attempt),
-        timestamp: joined(Atomics.load(words, copy + FIELD.time), Atomics.load(words, copy + FIELD.time + 1)),
+        since: joined(Atomics.load(words, copy + FIELD.time), Atomics.load(words, copy + FIELD.time + 1)),
         seq: joined(Atomics.load(words, copy + FIELD.seq), Atomics.load(words, copy + FIELD.seq + 1)),
       }
       if (Atomics.load(words, at + RECORD.now) !== word) continue

@@ -15,7 +15,7 @@ const NOTHING = {
   stopReason: undefined,
   epoch: 0,
   attempt: 0,
-  timestamp: 0,
+  since: 0,
   seq: 0,
 } as const
 
@@ -93,15 +93,15 @@ export class TableWriter {
     Atomics.notify(this.#words, HEAD.directory)
   }
 
-  #fill(at: number, { state, health, stopReason, epoch, attempt, timestamp, seq }: Omit<Entry, 'name'>): void {
+  #fill(at: number, { state, health, stopReason, epoch, attempt, since, seq }: Omit<Entry, 'name'>): void {
     const words = this.#words
     const word = Atomics.load(words, at + RECORD.now)
     const next = changed(word, state, health, stopReason)
     const to = copyOf(at, next)
     Atomics.store(words, to + FIELD.epoch, epoch)
     Atomics.store(words, to + FIELD.attempt, attempt)
-    Atomics.store(words, to + FIELD.time, low(timestamp))
-    Atomics.store(words, to + FIELD.time + 1, high(timestamp))
+    Atomics.store(words, to + FIELD.time, low(since))
+    Atomics.store(words, to + FIELD.time + 1, high(since))
     Atomics.store(words, to + FIELD.seq, low(seq))
     Atomics.store(words, to + FIELD.seq + 1, high(seq))
     Atomics.store(words, at + RECORD.now, next)

@@ -7,7 +7,7 @@ import type { Place, Reading, TableReader } from './table-reader.js'
 /** What a service is at this instant; `undefined` fields do not occur. */
 export type ServiceReading = Reading
 
-const REMOVED: Reading = { state: 'unknown', health: 'unknown', epoch: 0, attempt: 0, timestamp: 0, seq: 0 }
+const REMOVED: Reading = { state: 'unknown', health: 'unknown', epoch: 0, attempt: 0, since: 0, seq: 0 }
 const ACTIVE: ReadonlySet<ServiceState> = new Set(['running', 'connected'])
 
 /** What can be waited for: a condition as of dependencies, a state, or a question that is asked anew at every change. */
@@ -63,9 +63,9 @@ export class ServiceView {
     return this.read().attempt
   }
 
-  /** When it changed last, wall-clock, in whole milliseconds. */
-  get timestamp(): number {
-    return this.read().timestamp
+  /** When it entered its state, wall-clock, in whole milliseconds. */
+  get since(): number {
+    return this.read().since
   }
 
   /** All of it, as it was at one instant. */

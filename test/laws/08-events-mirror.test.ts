@@ -22,7 +22,7 @@ function mirrored() {
     services: [service('db', { restart }), service('api', { dependsOn: ['db'], check: () => true })],
   })
   for (const { name, ...status } of app.snapshot().services)
-    copy.set(name, { name, registered: true, attempt: 0, stopReason: undefined, timestamp: 0, seq: 0, ...status })
+    copy.set(name, { name, registered: true, attempt: 0, stopReason: undefined, seq: 0, ...status })
   const end = app.mirror((changed) => {
     for (const each of changed) each.registered ? copy.set(each.name, each) : copy.delete(each.name)
   })
