@@ -102,7 +102,7 @@ describe('R33 R50 driving from another thread', () => {
         thrown instanceof TypeError,
         thrown.message,
         (thrown.cause as { code: string }).code,
-        thrown.stack?.includes('attach.test'),
+        thrown.stack?.includes('drive.test'),
       ]
     })
     const mine = (await app.startService('bad').catch((error: unknown) => error)) as KeelsonError
