@@ -160,6 +160,12 @@ export class Lodger {
 
   /** It is registered no more. */
   release(): void {
+    const { name, newState: oldState, epoch } = this.#last
+    // Nobody tells its last step any more.
+    if (!['unknown', 'stopped', 'disconnected', 'failed'].includes(oldState)) {
+      const newState = this.#hosted.options.remote === true ? 'disconnected' : 'stopped'
+      this.told({ name, oldState, newState, health: 'unknown', epoch, timestamp: wall() })
+    }
     this.#isLeft = true // what stands in the table now may be another one of its name
     this.#hosted.release()
   }
@@ -172,9 +178,6 @@ export class Lodger {
     }
     this.#stays.clear()
     for (const id of [...this.#owned.keys()].reverse()) await this.dispose(id).catch(() => {})
-    const { name, newState: oldState, epoch } = this.#last
-    const isAtRest = ['unknown', 'stopped', 'disconnected', 'failed'].includes(oldState)
-    if (!isAtRest) this.told({ name, oldState, newState: 'stopped', health: 'unknown', epoch, timestamp: wall() })
     this.release()
   }
 

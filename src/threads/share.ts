@@ -145,10 +145,8 @@ class Share implements SharedRegistry {
     const reflect = (each: Observed): void => {
       if (!each.registered) table.remove(each.name)
       else if (table.has(each.name)) table.update(each)
-      else {
-        table.add(each)
-        this.#list(each.name)
-      }
+      else table.add(each)
+      if (this.#listed.size > 0) this.#list(each.name) // also if it is gone again by now
     }
     this.#ends.push(
       this.#app.mirror((changed) => {

@@ -8,8 +8,14 @@
  * thread. What it throws is thrown here, with its code. `heard` is what it told by `tell`, in order.
  */
 import { BroadcastChannel, type MessagePort, Worker, type WorkerOptions } from 'node:worker_threads'
-import type { Orchestrator, Service } from 'keelson'
-import type { AttachedRegistry, AttachOptions, ThreadHandle } from 'keelson/threads'
+import { Orchestrator, type Service } from 'keelson'
+import {
+  type AttachedRegistry,
+  type AttachOptions,
+  type SharedRegistry,
+  shareRegistry,
+  type ThreadHandle,
+} from 'keelson/threads'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import { type Deferred, deferred } from './promises.js'
 import { type Bundled, bundled } from './threads-bundle.js'
@@ -201,6 +207,15 @@ export class Air {
       look()
     })
   }
+}
+
+/** Shares an application until the end of the test; a thread that died in the middle of its stop is no matter then. */
+export function shared(
+  app: Orchestrator = new Orchestrator(),
+  name = 'default',
+): SharedRegistry & { app: Orchestrator } {
+  after(() => app[Symbol.asyncDispose]().catch(() => {}))
+  return Object.assign(shareRegistry(app, { name }), { app })
 }
 
 /** Resolves when this holds of the application; looked at after every event. */

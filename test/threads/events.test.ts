@@ -12,7 +12,7 @@ function shared(app: Orchestrator): ReturnType<typeof shareRegistry> {
 
 /** Iterates there, in the background; `kept.seen` is what came, and the end of it is told. */
 function iterate(far: Far, options: object = {}): Promise<void> {
-  return far.run(({ services, kept, codeOf, tell }, options) => {
+  return far.run(async ({ services, kept, codeOf, tell }, options) => {
     kept.seen = []
     kept.end = new AbortController()
     const events = services.events({ signal: kept.end.signal, ...options })
@@ -22,6 +22,7 @@ function iterate(far: Far, options: object = {}): Promise<void> {
         tell(event.type === 'state' ? `${event.name} ${event.newState}` : event.type)
       }
     }).then((code) => tell(`end: ${code}`))
+    await services.health() // answered after the iteration has begun
   }, options)
 }
 
@@ -101,6 +102,7 @@ describe('R40 events() in another thread', () => {
       services: [...pair(), defineService('odd', { data: () => ({ on: () => {} }) })],
     })
     shared(app)
+    app.on('state', () => {}) // while anybody subscribes what has passed is kept
     const far = await farThread()
     const { seq } = app.snapshot()
     await app.startService('store')
@@ -127,6 +129,7 @@ describe('R40 events() in another thread', () => {
     const [slow, fast] = [await farThread(), await farThread()]
     await slow.run(({ services, kept }) => {
       kept.events = services.events({ buffer: 10 })
+      return services.health()
     })
     await iterate(fast)
     const { seq } = app.snapshot()

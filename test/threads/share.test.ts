@@ -64,17 +64,17 @@ describe('R38 R47 the table', () => {
     await reaches(app, 'job', 'stopped')
     const { services } = app.snapshot()
     expect((await readAll(far)).map(({ seq, ...rest }) => rest)).toEqual([
-      { name: 'api', state: 'unknown', health: 'unknown', epoch: 0, attempt: 0, timestamp: services[0]?.since },
-      { name: 'store', state: 'running', health: 'degraded', epoch: 1, attempt: 0, timestamp: expect.any(Number) },
-      { name: 'far', state: 'connected', health: 'healthy', epoch: 1, attempt: 0, timestamp: services[2]?.since },
+      { name: 'api', state: 'unknown', health: 'unknown', epoch: 0, attempt: 0, since: services[0]?.since },
+      { name: 'store', state: 'running', health: 'degraded', epoch: 1, attempt: 0, since: services[1]?.since },
+      { name: 'far', state: 'connected', health: 'healthy', epoch: 1, attempt: 0, since: services[2]?.since },
       {
         name: 'job',
         state: 'stopped',
         health: 'unknown',
         epoch: 1,
         attempt: 0,
-        timestamp: services[3]?.since,
-        reason: 'completed',
+        since: services[3]?.since,
+        stopReason: 'completed',
       },
     ])
     const counts = await far.run(({ services }) => [services.size, services.has('api'), services.has('apis')])
@@ -96,11 +96,11 @@ describe('R38 R47 the table', () => {
     const far = await farThread()
     const look = () => far.run(({ services }) => services.get('store')?.read())
     await app.startService('store').catch(() => {})
-    expect(await look()).toMatchObject({ state: 'retrying', epoch: 1, attempt: 1, reason: 'failed' })
+    expect(await look()).toMatchObject({ state: 'retrying', epoch: 1, attempt: 1, stopReason: 'failed' })
     await clock.advance(10)
-    expect(await look()).toMatchObject({ state: 'retrying', epoch: 2, attempt: 2, reason: 'failed' })
+    expect(await look()).toMatchObject({ state: 'retrying', epoch: 2, attempt: 2, stopReason: 'failed' })
     await clock.advance(20)
-    expect(await look()).toMatchObject({ state: 'failed', epoch: 3, reason: 'exhausted' })
+    expect(await look()).toMatchObject({ state: 'failed', epoch: 3, stopReason: 'failed' })
   })
 
   it('R37 is the owner’s after any history', async () => {
@@ -212,7 +212,7 @@ describe('R38 R47 the table', () => {
         services.size,
         services.get('store')?.epoch,
       ])
-    const nothing = { state: 'unknown', health: 'unknown', epoch: 0, attempt: 0, timestamp: 0, seq: 0 }
+    const nothing = { state: 'unknown', health: 'unknown', epoch: 0, attempt: 0, since: 0, seq: 0 }
     expect(await look()).toEqual([false, nothing, false, false, 0, undefined])
     await app.register(defineService('store', {}))
     await reaches(app, 'store', 'running')

@@ -6,7 +6,11 @@ import type { Doomed } from './termination.test.js'
 
 const { what, name, owner } = workerData as Doomed
 const say = (): void => parentPort?.postMessage('now')
-const never = (): Promise<never> => new Promise(() => {})
+/** Says that it has begun, and does not end. */
+const hang = (): Promise<never> => {
+  say()
+  return new Promise(() => {})
+}
 
 const dependsOn: readonly Dependency[] = [{ name: 'store' }]
 const guest = (more: Partial<Record<'start' | 'stop' | 'check', () => unknown>> = {}): Service =>
@@ -27,21 +31,21 @@ const LIVES: Readonly<Record<Doomed['what'], (services: AttachedRegistry) => unk
     services.waitForSync('never')
   },
   start: async (services) => {
-    await services.register(guest({ start: () => (say(), never()) }))
+    await services.register(guest({ start: hang }))
   },
   stop: async (services) => {
-    await services.register(guest({ stop: () => (say(), never()) }))
+    await services.register(guest({ stop: hang }))
     await services.waitFor(name)
     await services.stopService(name)
   },
   own: async (services) => {
-    const service = defineService(name, { dependsOn, start: ({ own }) => own(() => (say(), never())) })
+    const service = defineService(name, { dependsOn, start: ({ own }) => own(hang) })
     await services.register(service)
     await services.waitFor(name)
     await services.stopService(name)
   },
   check: async (services) => {
-    await services.register(guest({ check: () => (say(), never()) }))
+    await services.register(guest({ check: hang }))
   },
   call: async (services) => {
     say()
