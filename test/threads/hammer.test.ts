@@ -12,7 +12,6 @@ import { EVENTS, type Hammered, type Hammering, nameOf, STAYS, STEP, wallOf } fr
 const READERS = 4
 const READS = 10_000_000
 const TRANSITIONS = 100_000
-const STEPS = (READERS * READS) / STEP
 
 let program: Bundled
 beforeAll(async () => {
@@ -39,18 +38,15 @@ interface Pace {
 }
 
 /** Threads that read until each has read enough and `owner` is done; what each found. */
-async function readers(
-  what: Omit<Hammering, 'reads' | 'signals'>,
-  owner: (pace: Pace) => Promise<void>,
-): Promise<Hammered[]> {
+async function readers(what: Omit<Hammering, 'signals'>, owner: (pace: Pace) => Promise<void>): Promise<Hammered[]> {
   const signals = new Int32Array(new SharedArrayBuffer(8))
-  const workerData: Hammering = { ...what, reads: READS, signals }
+  const workerData: Hammering = { ...what, signals }
   const workers = Array.from({ length: READERS }, () => new Worker(program.url, { workerData }))
   await Promise.all(workers.map((worker) => once(worker, 'message')))
   const found = workers.map(async (worker) => ((await once(worker, 'message')) as [Hammered])[0])
   const ends = workers.map((worker) => once(worker, 'exit'))
   await owner({
-    areBusy: () => Atomics.load(signals, 1) < STEPS,
+    areBusy: () => Atomics.load(signals, 1) * STEP < READERS * what.reads,
     step: async () => Atomics.waitAsync(signals, 1, Atomics.load(signals, 1)).value,
   })
   Atomics.store(signals, 0, 1)
@@ -61,8 +57,8 @@ async function readers(
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-describe('R37 R38 the shared table under four readers of ten million reads each', () => {
-  it('gives no torn record and none older than the last during 100 000 transitions, and the owner’s in the end', async () => {
+describe('R37 R38 the shared table under four threads of readers', () => {
+  it('gives no torn record and none older than the last in ten million reads each during 100 000 transitions, and the owner’s in the end', async () => {
     const count = 5
     const clock = new Numbered()
     await using app = new Orchestrator({ clock })
@@ -71,8 +67,8 @@ describe('R37 R38 the shared table under four readers of ten million reads each'
     await turn()
     const base = app.snapshot().seq
     let rounds = 0
-    const perStep = Math.ceil((2 * TRANSITIONS) / (count * 4) / STEPS)
-    const found = await readers({ what: 'cycle', name, count, base }, async ({ areBusy, step }) => {
+    const perStep = Math.ceil((2 * TRANSITIONS) / (count * 4) / ((READERS * READS) / STEP))
+    const found = await readers({ what: 'cycle', name, count, base, reads: READS }, async ({ areBusy, step }) => {
       while (rounds * count * 4 < TRANSITIONS || areBusy()) {
         clock.number = ++rounds
         for (let i = 0; i < count; i++) {
@@ -99,10 +95,6 @@ describe('R37 R38 the shared table under four readers of ten million reads each'
       expect(last.map(({ state, health, epoch }) => ({ state, health, epoch }))).toEqual(statuses)
       expect(last[0]?.seq).toBe(base + EVENTS * (rounds - 1) * count + 7)
     }
-    console.log(
-      rounds * count * 4,
-      found.map(({ reads, changes }) => ({ reads, changes })),
-    )
   }, 300_000)
 
   it('never shows another service of a name or of a slot while services come and go', async () => {
@@ -133,7 +125,7 @@ describe('R37 R38 the shared table under four readers of ten million reads each'
       } else await app.startService(service)
     }
     const crowd = Array.from({ length: 500 }, (_, i) => `one of a crowd ${i}`)
-    const found = await readers({ what: 'churn', name, count, base: 0 }, async ({ areBusy }) => {
+    const found = await readers({ what: 'churn', name, count, base: 0, reads: READS }, async ({ areBusy }) => {
       for (let n = 0; changes < TRANSITIONS || areBusy(); n++) {
         await touch(nameOf(chance.pick(count)))
         if (n % 32 === 0) await turn()
@@ -154,14 +146,9 @@ describe('R37 R38 the shared table under four readers of ten million reads each'
       expect(gone).toBeGreaterThan(1_000)
       expect(last.map(({ state }) => state)).toEqual(states)
     }
-    console.log(
-      changes,
-      number,
-      found.map(({ reads, changes, gone }) => ({ reads, changes, gone })),
-    )
   }, 300_000)
 
-  it('finds what is there in every look-up, also while the index is made anew', async () => {
+  it('finds what is there in every one of two million look-ups each, also while the index is made anew', async () => {
     const count = 24
     const table = new TableWriter()
     const there = new Int32Array(new SharedArrayBuffer(4 * count))
@@ -169,20 +156,20 @@ describe('R37 R38 the shared table under four readers of ten million reads each'
     const nothing = {
       state: 'unknown',
       health: 'unknown',
-      reason: undefined,
       epoch: 0,
       attempt: 0,
+      stopReason: undefined,
       timestamp: 0,
     } as const
     let number = 0
-    const what = { what: 'search', name: '', count, base: 0, table: table.buffer, there } as const
+    const what = { what: 'search', name: '', count, base: 0, table: table.buffer, there, reads: READS / 5 } as const
     const found = await readers(what, async ({ areBusy }) => {
       for (let changes = 0; changes < TRANSITIONS || areBusy(); changes++) {
         const i = Math.min(chance.pick(count), chance.pick(count)) // some stay longer than others
         const old = Atomics.exchange(there, i, 0)
-        if (old > 0) table.remove(`${nameOf(i)} ${old}`, number)
+        if (old > 0) table.remove(`${nameOf(i)} ${old}`)
         else {
-          table.add(`${nameOf(i)} ${++number}`, { ...nothing, seq: number })
+          table.add({ ...nothing, name: `${nameOf(i)} ${++number}`, seq: number })
           Atomics.store(there, i, number)
         }
         if (changes % 1_000 === 0) await turn()
@@ -190,12 +177,8 @@ describe('R37 R38 the shared table under four readers of ten million reads each'
     })
     for (const { faults, reads, changes } of found) {
       expect(faults).toEqual([])
-      expect(reads).toBeGreaterThanOrEqual(READS)
+      expect(reads).toBeGreaterThanOrEqual(READS / 5)
       expect(changes).toBeGreaterThan(1_000)
     }
-    console.log(
-      number,
-      found.map(({ reads, changes, gone }) => ({ reads, changes, gone })),
-    )
   }, 300_000)
 })
