@@ -69,7 +69,7 @@ const numberOf = (wall: number): number | undefined => {
 
 /** What is wrong with a record of service `i`, if anything. */
 function faultOf(
-  { state, health, epoch, seq, timestamp, attempt }: Reading,
+  { state, health, epoch, seq, since, attempt }: Reading,
   i: number,
   { count, base }: Hammering,
 ): string | undefined {
@@ -78,7 +78,7 @@ function faultOf(
   const place = PLACES[state]
   if (place === undefined) return `it was never ${state}`
   if (seq !== base + EVENTS * (round * count + i) + place) return 'its event is of another state, epoch or service'
-  if (numberOf(timestamp) !== epoch) return 'its time is of another epoch'
+  if (numberOf(since) !== epoch) return 'its time is of another epoch'
   if (health !== (state === 'running' ? 'healthy' : 'unknown')) return 'its health is of another state'
   return attempt === 0 ? undefined : 'it never made an attempt'
 }
@@ -164,9 +164,9 @@ export function churning(registry: AttachedRegistry, hammering: Hammering): Hamm
       mine = held[i] = { view, seq: 0 }
     }
     const record = mine.view.read()
-    const { timestamp, seq } = record
-    if (timestamp === 0 && !mine.view.registered) continue
-    const number = numberOf(timestamp)
+    const { since, seq } = record
+    if (since === 0 && !mine.view.registered) continue
+    const number = numberOf(since)
     if (number === undefined) findings.add('half of one record and half of the next', name, record)
     else if (number % count !== i) findings.add('another service', name, number, record)
     else if (number !== (mine.number ?? number)) findings.add('it became another one', name, mine.number, record)

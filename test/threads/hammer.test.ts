@@ -159,7 +159,7 @@ describe('R37 R38 the shared table under four threads of readers', () => {
       epoch: 0,
       attempt: 0,
       stopReason: undefined,
-      timestamp: 0,
+      since: 0,
     } as const
     let number = 0
     const what = { what: 'search', name: '', count, base: 0, table: table.buffer, there, reads: READS / 5 } as const
