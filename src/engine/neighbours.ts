@@ -68,7 +68,8 @@ export class Neighbours {
   time(edge: Edge): void {
     const { from, to, spec } = edge
     if (edge.waitedSince < 0) edge.waitedSince = this.#moment.now
-    edge.deadline = to.desired ? this.#moment.now + spec.timeout : Infinity
+    // By what has been told of it: the wait is timed anew when that changes.
+    edge.deadline = (to.facts & Fact.wanted) !== 0 ? this.#moment.now + spec.timeout : Infinity
     if (edge.deadline >= from.pause.waitBy) return
     from.pausing.waitBy = edge.deadline
     this.#look(from, 0)

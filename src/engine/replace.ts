@@ -98,6 +98,10 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
     out.keeper = record.core?.keeper
     // It is wanted for good, whatever becomes of this call: so is what it requires now. Starts have claimed that.
     if (this.stage === 'down' && record.wanted && record.down === 0) this.host.require(record)
+    // It waits for whoever is gone by now; the starts that wanted it do not (R10).
+    const gone = record.deps.find(({ to, spec }) => !spec.optional && to.core === undefined)?.to.name
+    if (gone !== undefined)
+      for (const part of record.claims) part.driver.failed(part, this.host.topology.missing(record.name, gone), true)
     this.host.touch(this)
   }
 

@@ -140,6 +140,8 @@ export interface Scene {
   readonly settings: Readonly<Required<SceneSettings>>
   /** The object that is registered under a name now, described; absent if none is. */
   service(name: string): SceneService | undefined
+  /** An object that was made for a name, registered or not, counted from 1. */
+  object(name: string, instance: number): SceneService | undefined
 }
 
 /** The bounds of an orchestrator. */

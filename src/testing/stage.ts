@@ -99,7 +99,7 @@ export class Stage implements Scene {
   readonly #meter: Meter | undefined
   readonly #digest = new Digest()
   readonly #known = new WeakMap<Service, SceneService>()
-  readonly #instances = new Map<string, number>()
+  readonly #objects = new Map<string, SceneService[]>()
   #checkers = new Map<Observation['kind'], readonly Checker[]>()
   #app: Orchestrator | undefined
   #settings: SceneSettings | undefined
@@ -157,11 +157,16 @@ export class Stage implements Scene {
     return service && this.#known.get(service)
   }
 
+  object(name: string, instance: number): SceneService | undefined {
+    return this.#objects.get(name)?.[instance - 1]
+  }
+
   /** Enters a new object into the scene; `describe` is told which of its name it is. */
   introduce(name: string, service: (instance: number) => readonly [Service, SceneService]): Service {
-    const instance = (this.#instances.get(name) ?? 0) + 1
-    this.#instances.set(name, instance)
-    const [made, scene] = service(instance)
+    const objects = this.#objects.get(name) ?? []
+    const [made, scene] = service(objects.length + 1)
+    this.#objects.set(name, objects)
+    objects.push(scene)
     this.#known.set(made, scene)
     return made
   }

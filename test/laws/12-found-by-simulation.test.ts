@@ -411,3 +411,35 @@ it('R5 R29 R49 what failed a replacement and is required by what was put back is
   await clock.settle()
   expect(app.getServiceStatus('db')).toMatchObject({ state: 'stopped', stopReason: 'shutdown' })
 })
+
+it('R29 R49 what is put back waits for what it requires as long as it says, and a start for no longer', async () => {
+  const job = service('job', { start: { takes: 2, fails: 1 }, run: { hangs: true } })
+  const { app, clock } = world({
+    services: [job, service('api', { dependsOn: [{ name: 'job', condition: 'completed', timeout: 5_000 }] })],
+  })
+  settled(app.start())
+  await clock.settle()
+  settled(app.replace(service('api', { dependsOn: ['job'] })))
+  await clock.advance(2_000)
+  expect([job.state, app.getServiceStatus('api').state]).toEqual(['running', 'waiting'])
+  const start = settled(app.start({ onFailure: 'keep' }))
+  await clock.advance(5_000)
+  expect(start.error).toMatchObject({ code: 'START_INCOMPLETE', cause: { code: 'DEPENDENCY_TIMEOUT' } })
+})
+
+it('R10 R49 a start of what is put back while what it requires is gone rejects, and does not wait for a name', async () => {
+  const { app, clock } = world({ services: [service('db'), service('api', { dependsOn: ['db'] })] })
+  settled(app.start())
+  await clock.settle()
+  const replace = settled(app.replace(service('api', { start: { takes: 50, fails: true } })))
+  await clock.advance(10)
+  await app.unregister('db')
+  const restart = settled(app.restartService('api', { onFailure: 'retry' }))
+  await clock.advance(100)
+  expect([replace.status, restart.status, app.getServiceStatus('api').state]).toEqual([
+    'rejected',
+    'rejected',
+    'waiting',
+  ])
+  expect(restart.error).toMatchObject({ code: 'START_INCOMPLETE', cause: { code: 'DEPENDENCY_MISSING' } })
+})

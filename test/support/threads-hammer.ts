@@ -7,8 +7,9 @@
  *   the round in both of its words.
  * - Churning: services come and go, every one of them with a number of its own, which the wall clock shows as long as
  *   the owner is busy with it; `number % count` is the number of its name.
- * - Searching: the same of the bare table, whose entries are numbers: names come and go so fast that its index is made
- *   anew all the time, while others stay. A view would remember where they stand; here each read looks them up.
+ * - Searching: the bare table, in which names come and go so fast that its index is made anew all the time, every one of
+ *   them with a number of its own. What is there - the owner says it once it has entered it, and takes it back before it
+ *   strikes it out - must be found.
  */
 
 import type { ServiceState } from 'keelson'
@@ -21,13 +22,14 @@ export interface Hammering {
   readonly name: string
   readonly count: number
   readonly reads: number
-  /** Word 0: 1 from when the owner has done the last thing. Word 1 + client: millions of reads done. */
+  /** Word 0: 1 from when the owner has done the last thing. Word 1: steps of all readers together. */
   readonly signals: Int32Array
-  readonly client: number
   /** Number of the event before the first round. */
   readonly base: number
   /** The bare table, for who searches it. */
   readonly table?: SharedArrayBuffer
+  /** Of the bare table: the number of each that is there, 0 while none is. */
+  readonly there?: Int32Array
 }
 
 /** What a reader found. */
@@ -45,12 +47,16 @@ export interface Hammered {
 
 type Reading = ReturnType<ServiceView['read']>
 
+/** Reads after which a reader says that it has come so far. */
+export const STEP = 100_000
+
 /** Numbers of events that a start and a stop of one service make: its two operations' ends and beginnings among them. */
 export const EVENTS = 8
 const PLACES: Partial<Record<ServiceState, number>> = { starting: 2, running: 3, stopping: 6, stopped: 7 }
 
-/** Of many lengths, so that what one leaves in the table is room for another. */
-export const nameOf = (i: number): string => `${'ñ'.repeat((i * 7) % 60)} ${i}`
+const LENGTHS = [0, 3, 17, 60, 120, 240]
+/** Of many lengths, so that what one leaves in the table is room for another, or for an index. */
+export const nameOf = (i: number): string => `${'ñ'.repeat(LENGTHS[i % LENGTHS.length]!)} ${i}`
 /** The name of a service that is there all the time. */
 export const STAYS = 'stays'
 
@@ -89,8 +95,11 @@ class Findings {
 
   /** Whether there is more to read: so many, and then until the owner is done. */
   goesOn(): boolean {
-    const { reads, signals, client } = this.#hammering
-    if (++this.reads % 1_000_000 === 0) Atomics.add(signals, 1 + client, 1)
+    const { reads, signals } = this.#hammering
+    if (++this.reads % STEP === 0) {
+      Atomics.add(signals, 1, 1)
+      Atomics.notify(signals, 1)
+    }
     return this.reads <= reads || Atomics.load(signals, 0) === 0
   }
 
@@ -171,28 +180,25 @@ export function churning(registry: AttachedRegistry, hammering: Hammering): Hamm
   return { reads, faults, changes, gone, last: names.flatMap((name) => registry.get(name)?.read() ?? []) }
 }
 
-/** Looks names up in the bare table: half of them stay, half come and go. */
+/** Looks names up in the bare table. */
 export function searching(hammering: Hammering): Hammered {
-  const { count } = hammering
+  const { count, there } = hammering
   const table = new TableReader(hammering.table as SharedArrayBuffer)
-  const names = Array.from({ length: count }, (_, i) => nameOf(i))
   const findings = new Findings(hammering)
-  const newest = names.map(() => 0)
+  const newest = Array.from({ length: count }, () => 0)
   let changes = 0
   let gone = 0
   while (findings.goesOn()) {
     const i = findings.reads % count
-    const place = table.find(names[i]!)
+    const number = Atomics.load(there!, i)
+    if (number === 0) continue
+    if (number !== newest[i]) changes++
+    newest[i] = number
+    const place = table.find(`${nameOf(i)} ${number}`)
     const record = place && table.read(place)
-    if (record === undefined) {
-      gone++
-      if (i % 2 === 0) findings.add('what stays was not found', names[i])
-      continue
-    }
-    if (record.seq % count !== i) findings.add('another service', names[i], record)
-    if (record.seq < newest[i]!) findings.add('an older service after a newer one', names[i], newest[i], record)
-    if (record.seq > newest[i]!) changes++
-    newest[i] = record.seq
+    if (record !== undefined && record.seq !== number) findings.add('another service', i, number, record)
+    if (record === undefined && Atomics.load(there!, i) === number) findings.add('it was not found', i, number)
+    if (record === undefined) gone++
   }
   const { faults, reads } = findings
   return { reads, faults, changes, gone, last: [] }

@@ -5,7 +5,7 @@
 import { defineService, type Service, type ServiceStatus } from 'keelson'
 import { Chance } from '../../src/testing/chance.js'
 import { linearize, type Operation, partition, tell } from './linearizable.js'
-import { type Ask, type Change, model, REMOVED, type Reached, reading } from './threads-model.js'
+import { type Ask, type Change, nameModel, REMOVED, type Reached, reading } from './threads-model.js'
 
 export type Recorded = Operation<Ask, string>
 
@@ -165,10 +165,12 @@ function pause(chance: Chance): Promise<void> | undefined {
 
 const codeOf = (error: unknown): string => (error as { code?: string }).code ?? String(error)
 
-/** What is wrong with a history, as text. */
-export function faultOf(recorded: readonly Recorded[]): string | undefined {
+const models = { true: nameModel(true), false: nameModel(false) }
+
+/** What is wrong with a history of an application that was started or not, as text. */
+export function faultOf(recorded: readonly Recorded[], started: boolean): string | undefined {
   for (const [name, part] of partition(recorded, (ask) => ask.name)) {
-    const verdict = linearize(model, part)
+    const verdict = linearize(models[`${started}`], part)
     if (!verdict.linearizable) return `${name}: ${tell(part, verdict)}`
   }
   return undefined

@@ -7,6 +7,7 @@
  *   `CANCELLED` (R8).
  * - Between operations the service moves by itself to where it is wanted, one legal transition after the other (R1).
  *   So a state on the way may be seen or not, but none that is not on the way, and never an older one after a newer one.
+ * - In an orchestrator that was started, what is registered is wanted up from then on (R6).
  * - A view is of the service that it was got of, for good; of the next one of that name it says nothing.
  */
 import type { ServiceState } from 'keelson'
@@ -72,10 +73,11 @@ function move(known: Known): Known | undefined {
 function change(
   known: Known | undefined,
   { do: deed, tag = '' }: Ask,
+  started: boolean,
 ): readonly [answer: string, after: Known | undefined] {
   if (deed === 'register') {
     if (known !== undefined) return ['SERVICE_DUPLICATE', known]
-    const born = { state: 'unknown', epoch: 0, wanted: false, least: 0, told: false, leaving: false } as const
+    const born = { state: 'unknown', epoch: 0, wanted: started, least: 0, told: false, leaving: false } as const
     return ['done', { tag, ...born }]
   }
   if (known === undefined || (known.leaving && deed !== 'stopService')) return [MISSING, known]
@@ -121,11 +123,11 @@ const isChange = (deed: Deed): deed is Change =>
 const isReached = (deed: Deed): deed is Reached => deed in reached
 
 /** All that a name can be after an instant that gave `output`; that of a call which never returned is `undefined`. */
-function step(named: Named, ask: Ask, output: string | undefined): readonly Named[] {
+function step(named: Named, ask: Ask, output: string | undefined, started: boolean): readonly Named[] {
   const { known, views } = named
   if (isReached(ask.do)) return reached[ask.do](known) ? [named] : []
   if (isChange(ask.do)) {
-    const [answer, after] = change(known, ask)
+    const [answer, after] = change(known, ask, started)
     // Overtaken before it was looked at, it says so instead of what it would have found.
     const isAnswer = output === undefined || output === answer || (output === 'CANCELLED' && ask.do !== 'register')
     return isAnswer ? [{ known: after, views }] : []
@@ -136,23 +138,24 @@ function step(named: Named, ask: Ask, output: string | undefined): readonly Name
     : [named]
 }
 
-/** One name, absent at first. */
-export const model: Model<ReadonlyMap<string, Named>, Ask, string> = anyOf<Named, Ask, string>({
-  init: { known: undefined, views: {} },
-  step,
-  moves: ({ known, views }) => {
-    if (known === undefined) return []
-    const next = move(known)
-    const all: Named[] = next === undefined ? [] : [{ known: next, views }]
-    if (known.leaving && isIdle(known)) all.push({ known: undefined, views })
-    return all
-  },
-  looks: ({ do: deed }, output) =>
-    deed !== 'get' && (!isChange(deed) || output === MISSING || output === 'SERVICE_DUPLICATE'),
-  key: ({ known, views }) => {
-    const held = Object.entries(views).join()
-    if (known === undefined) return held
-    const { tag, state, epoch, wanted, least, told, leaving } = known
-    return `${tag} ${state} ${epoch} ${wanted} ${least} ${told} ${leaving} ${held}`
-  },
-})
+/** One name, absent at first, of an orchestrator that was started or not. */
+export const nameModel = (started: boolean): Model<ReadonlyMap<string, Named>, Ask, string> =>
+  anyOf<Named, Ask, string>({
+    init: { known: undefined, views: {} },
+    step: (named, ask, output) => step(named, ask, output, started),
+    moves: ({ known, views }) => {
+      if (known === undefined) return []
+      const next = move(known)
+      const all: Named[] = next === undefined ? [] : [{ known: next, views }]
+      if (known.leaving && isIdle(known)) all.push({ known: undefined, views })
+      return all
+    },
+    looks: ({ do: deed }, output) =>
+      deed !== 'get' && (!isChange(deed) || output === MISSING || output === 'SERVICE_DUPLICATE'),
+    key: ({ known, views }) => {
+      const held = Object.entries(views).join()
+      if (known === undefined) return held
+      const { tag, state, epoch, wanted, least, told, leaving } = known
+      return `${tag} ${state} ${epoch} ${wanted} ${least} ${told} ${leaving} ${held}`
+    },
+  })

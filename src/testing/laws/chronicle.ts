@@ -190,6 +190,15 @@ export class Chronicle {
     return this.stalled - then
   }
 
+  /** While a replacement is asked for, what may come to stand under a name, or come back to it. */
+  newcomers(name: string): readonly SceneService[] {
+    if (!this.#replacing.has(name)) return []
+    const all = [this.#replaced.get(name)?.was]
+    for (const { seen } of this.calls.values())
+      if (seen.call === 'replace' && seen.target === name) all.push(this.scene.object(name, seen.instance ?? 0))
+    return all.filter((each) => each !== undefined)
+  }
+
   /** What the object declared whose epoch an event tells of: another one may have taken its place in the same turn. */
   declared({ name, epoch }: { readonly name: string; readonly epoch: number }): SceneService | undefined {
     const replaced = this.#replaced.get(name)

@@ -6,7 +6,7 @@ import type { OperationEvent } from '../../index.js'
 import type { Observation, Scene } from '../observation.js'
 import type { Called } from './calls.js'
 import { type Chronicle, chronicleOf } from './chronicle.js'
-import { type Graph, graphOf, type Maybe } from './graph.js'
+import { type Edge, type Graph, graphOf, type Maybe } from './graph.js'
 import { phaseOf } from './known.js'
 
 /** What is asked of one service. */
@@ -216,14 +216,19 @@ export class Desires {
       const known = this.#chronicle.services.get(name)
       if (known === undefined || this.#want(name).removing) return undefined
       const sure = claimed.get(name) === true && !this.#mayBeUp(name)
-      for (const edge of this.#graph.edges(name)) {
-        if (edge.optional) continue
-        const certain = sure && !this.#mayBeUp(edge.name)
-        const before = claimed.get(edge.name)
-        if (before === true || before === certain) continue
-        claimed.set(edge.name, certain)
-        queue.push(edge.name)
+      const add = (edges: readonly Edge[], isThere: boolean): void => {
+        for (const edge of edges) {
+          if (edge.optional) continue
+          const certain = sure && isThere && !this.#mayBeUp(edge.name)
+          const before = claimed.get(edge.name)
+          if (before === true || before === certain) continue
+          claimed.set(edge.name, certain)
+          queue.push(edge.name)
+        }
       }
+      add(this.#graph.edges(name), true)
+      // What is about to take its place may have been looked at as well.
+      for (const { dependencies } of this.#chronicle.newcomers(name)) add(dependencies, false)
     }
     return claimed
   }

@@ -299,7 +299,8 @@ export const blame: Law = {
       const all = new Set<string>()
       for (const root of chronicle.services.keys()) {
         const declared = scene.service(root)
-        if (declared?.essential === true && declared.autoStart) all.add(root)
+        if (declared === undefined) return true // it is gone, which is yet to be told: who was needed by it is open
+        if (declared.essential && declared.autoStart) all.add(root)
       }
       for (const each of all)
         for (const edge of graph.edges(each)) if (!edge.optional && edge.onTimeout === 'fail') all.add(edge.name)
