@@ -307,8 +307,8 @@ export class Orchestrator {
   }
 
   /**
-   * Calls `listener` with what has changed when a turn has decided, before its hooks are entered and its events delivered:
-   * for copies that must not be behind what a hook sees. Several changes of one service between two calls may be one; the
+   * Calls `listener` with what has changed when a turn has decided, before its hooks are entered and its events delivered,
+   * and with what was registered or removed before that call returns: for copies that must not be behind what a hook sees. Several changes of one service between two calls may be one; the
    * last is what it is. Costs less than events; what it throws is told as a listener's (R39).
    */
   mirror(listener: (changed: readonly Observed[]) => void): Unsubscribe {

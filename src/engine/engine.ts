@@ -234,6 +234,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
       )
     record.down |= Down.removing
     this.#remove(record, record.lastSeq)
+    this.reconciler.writer.reflect()
   }
 
   /** What goes with `record`, deepest first; refuses if that is more than itself and not asked for. */
@@ -255,7 +256,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     record.resume()
     log.publish('unregistered', cause, who(record))
     this.topology.remove(record)
-    this.reconciler.note(record)
+    this.reconciler.writer.note(record)
   }
 
   reconfigure(name: string, options: LiveOptions): void {

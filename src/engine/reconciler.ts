@@ -126,9 +126,9 @@ export class Reconciler implements LifeHost, TurnWork {
     this.#work.push(record)
   }
 
-  /** It was registered or removed; who mirrors is told in a turn of its own, if need be. */
+  /** It was registered or removed by a call that is answered at once: so are the mirrors told, also while a turn pauses. */
   note(record: Record): void {
-    if (this.writer.note(record)) this.post(() => {})
+    if (this.writer.note(record)) this.writer.reflect()
   }
 
   // The parts of a turn

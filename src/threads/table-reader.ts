@@ -31,7 +31,7 @@ export interface Reading {
   /** Number of the event that changed it. */
   readonly seq: number
   /** Why it is down (R9). */
-  readonly stopReason?: StopReason
+  readonly stopReason?: StopReason | undefined
 }
 
 /** Where a service stands in the table, and which one of all that stood there it is. */
@@ -94,11 +94,10 @@ export class TableReader {
         attempt: Atomics.load(words, copy + FIELD.attempt),
         since: joined(Atomics.load(words, copy + FIELD.time), Atomics.load(words, copy + FIELD.time + 1)),
         seq: joined(Atomics.load(words, copy + FIELD.seq), Atomics.load(words, copy + FIELD.seq + 1)),
+        stopReason: reasonIn(word),
       }
       if (Atomics.load(words, at + RECORD.now) !== word) continue
-      if (!this.lives(place)) return undefined
-      const stopReason = reasonIn(word)
-      return stopReason === undefined ? reading : { ...reading, stopReason }
+      return this.lives(place) ? reading : undefined
     }
   }
 

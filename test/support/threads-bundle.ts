@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { build } from 'esbuild'
+import { type BuildOptions, build } from 'esbuild'
 
 const src = fileURLToPath(new URL('../../src/', import.meta.url))
 
@@ -14,7 +14,7 @@ export interface Bundled extends AsyncDisposable {
 }
 
 /** Bundles a program with the sources as they are; dispose of it when its workers have ended. */
-export async function bundled(program: URL): Promise<Bundled> {
+export async function bundled(program: URL, options: BuildOptions = {}): Promise<Bundled> {
   const folder = await mkdtemp(join(tmpdir(), 'keelson-threads-'))
   const outfile = join(folder, 'program.mjs')
   await build({
@@ -31,6 +31,7 @@ export async function bundled(program: URL): Promise<Bundled> {
     target: 'node20',
     sourcemap: 'inline',
     logLevel: 'error',
+    ...options,
   })
   return { url: pathToFileURL(outfile), [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }) }
 }

@@ -57,6 +57,23 @@ describe('R47 R48 the registry from other threads', () => {
     expect(cycle).toBe('SERVICE_DUPLICATE')
   })
 
+  it('R48 one that is removed in the turn that registers it is registered all the same, and gone', async () => {
+    const { app } = shared()
+    const far = await farThread()
+    const real = app.registry.register.bind(app.registry)
+    const calls: Promise<void>[] = []
+    app.registry.register = (service) => {
+      real(service)
+      calls.push(app.unregister(service.name))
+    }
+    const codes = await far.run(async ({ services, puppet, codeOf }) => [
+      await codeOf(() => services.register(puppet('thumbs'))),
+      services.has('thumbs'),
+    ])
+    expect(codes).toEqual(['nothing was thrown', false])
+    await Promise.all(calls)
+  })
+
   it('R10 a cycle across threads is refused, naming it', async () => {
     shared(new Orchestrator({ services: [defineService('store', { dependsOn: ['api'] })] }))
     const far = await farThread()

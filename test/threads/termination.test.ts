@@ -40,7 +40,7 @@ export interface Doomed {
 
 let program: Bundled
 beforeAll(async () => {
-  program = await bundled(new URL('./termination-worker.ts', import.meta.url))
+  program = await bundled(new URL('./termination-worker.ts', import.meta.url), { minify: true, sourcemap: false })
 })
 afterAll(() => program[Symbol.asyncDispose]())
 
