@@ -87,8 +87,6 @@ class Share implements SharedRegistry {
   readonly #tenants = new Set<Tenant>()
   /** The services that live in other threads, by name. */
   readonly #lodgings = new Map<string, Lodging>()
-  /** Who waits for what was registered to stand in the table, by name and in order. */
-  readonly #listed = new Map<string, (() => void)[]>()
   readonly #ends: (() => void)[] = []
   #tells = false
   #closed = false
@@ -146,7 +144,6 @@ class Share implements SharedRegistry {
       if (!each.registered) table.remove(each.name)
       else if (table.has(each.name)) table.update(each)
       else table.add(each)
-      if (this.#listed.size > 0) this.#list(each.name) // also if it is gone again by now
     }
     this.#ends.push(
       this.#app.mirror((changed) => {
@@ -191,22 +188,6 @@ class Share implements SharedRegistry {
     this.#lodgings.set(name, lodging)
   }
 
-  /** Resolves when every thread finds what was just registered: a turn may be long, and its events come after it. */
-  #found(name: string): Promise<void> {
-    return new Promise((resolve) => {
-      const waiting = this.#listed.get(name)
-      if (waiting === undefined) this.#listed.set(name, [resolve])
-      else waiting.push(resolve)
-    })
-  }
-
-  /** It stands in the table: who registered it first is told. */
-  #list(name: string): void {
-    const waiting = this.#listed.get(name)
-    waiting?.shift()?.()
-    if (waiting?.length === 0) this.#listed.delete(name)
-  }
-
   /** A thread is about to be ended: its services leave the application first. */
   async evict(thread: number): Promise<void> {
     await Promise.all([...this.#tenants].map((tenant) => (tenant.thread === thread ? tenant.evict() : undefined)))
@@ -220,7 +201,6 @@ class Share implements SharedRegistry {
       left: (lodging) => {
         if (this.#lodgings.get(lodging.service.name) === lodging) this.#lodgings.delete(lodging.service.name)
       },
-      found: (name) => this.#found(name),
       gone: () => this.#tenants.delete(tenant),
     })
     this.#tenants.add(tenant)
@@ -243,7 +223,6 @@ interface TenantHost {
   /** A service of that thread has been registered; it has left. */
   lodge(lodging: Lodging): void
   left(lodging: Lodging): void
-  found(name: string): Promise<void>
   /** The thread is gone. */
   gone(): void
 }
@@ -320,8 +299,9 @@ class Tenant {
     }
   }
 
-  async #register(lodged: Lodged): Promise<void> {
-    const { key, name } = lodged
+  /** In the table, for every thread, before this is answered. */
+  #register(lodged: Lodged): void {
+    const { key } = lodged
     const lodging: Lodging = new Lodging(lodged, this.#link, () => {
       this.#own.delete(key)
       this.#host.left(lodging)
@@ -330,7 +310,6 @@ class Tenant {
     // Known before the turn in which an application that runs starts it.
     this.#own.set(key, lodging)
     this.#host.lodge(lodging)
-    await this.#host.found(name)
   }
 
   /** A status whose data can cross, or an error that says which field of it cannot. */
