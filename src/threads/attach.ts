@@ -236,6 +236,8 @@ export class AttachedRegistry implements AsyncDisposable {
   /**
    * Registers a service of this thread: its hooks, its checks and what it owns run here, its life is the application's.
    * It is lost when this thread ends, and comes back when it is registered again; its dependents wait meanwhile (R14).
+   * A service that requires one of a thread must not be started before that has registered it (R10), or by an `optional`
+   * edge.
    * @throws what `register` of the orchestrator throws, with nothing registered.
    */
   async register(service: Service): Promise<void> {
