@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
@@ -14,6 +15,8 @@ const config: ViteUserConfig = defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     pool: 'forks',
+    // Its default leaves one core idle, which on two of them is half of the machine.
+    maxWorkers: availableParallelism(),
     setupFiles: ['test/support/fixed-chance.ts'],
     // Nothing is asserted by the clock; this only ends a test that hangs, also on a busy machine.
     testTimeout: 60_000,
