@@ -242,6 +242,8 @@ export class AttachedRegistry implements AsyncDisposable {
    */
   async register(service: Service): Promise<void> {
     if (this.#closed) throw gone()
+    for (const each of [...this.#lodgers.values()])
+      if (each.service === service && each.place !== undefined && !this.#table.lives(each.place)) this.#moveOut(each)
     const lodger = new Lodger(++this.#key, service, {
       link: this.#link,
       neighbour: (name) => this.#neighbour(name),
@@ -254,9 +256,9 @@ export class AttachedRegistry implements AsyncDisposable {
     this.#link.hold()
     try {
       await this.#link.call('register', [lodger.declared])
+      lodger.place = this.#table.find(lodger.name)
     } catch (error) {
       this.#moveOut(lodger)
-      lodger.release()
       throw error
     }
   }
@@ -346,8 +348,10 @@ export class AttachedRegistry implements AsyncDisposable {
     return this.get(name)
   }
 
+  /** It is registered no more: another thread may know that before this one has been told. */
   #moveOut(lodger: Lodger): void {
     if (this.#lodgers.delete(lodger.key)) this.#link.release()
+    lodger.release()
   }
 
   /** What the owner's thread asks of the services that live here. */
@@ -370,9 +374,7 @@ export class AttachedRegistry implements AsyncDisposable {
       told: ([key, change]) => known(key)?.told(change as StateChange),
       gone: ([key]) => {
         const left = known(key)
-        if (left === undefined) return
-        this.#moveOut(left)
-        left.release()
+        if (left !== undefined) this.#moveOut(left)
       },
     }
   }

@@ -18,7 +18,7 @@ import {
 import type { Link } from './link.js'
 import type { Failure, Lodged } from './lodging.js'
 import { wall } from './ports.js'
-import type { Reading } from './table-reader.js'
+import type { Place, Reading } from './table-reader.js'
 import { uncrossable } from './wire.js'
 
 /** What a lodger needs of the thread that it lives in. */
@@ -42,6 +42,8 @@ interface Stay {
 export class Lodger {
   readonly key: number
   readonly service: Service
+  /** Where it stands in the table, once it is registered. */
+  place: Place | undefined
   readonly #house: House
   readonly #hosted: HostedService
   readonly #stays = new Map<number, Stay>()
