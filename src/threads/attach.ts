@@ -130,7 +130,7 @@ export class AttachedRegistry implements AsyncDisposable {
   readonly #views = new Map<string, { readonly view: ServiceView; readonly place: Place }>()
   readonly #lodgers = new Map<number, Lodger>()
   readonly #waits: Waits
-  readonly #left: () => void
+  readonly #detached: () => void
   /** How many views there may be before those of removed services are looked for. */
   #most = 64
   #key = 0
@@ -140,7 +140,7 @@ export class AttachedRegistry implements AsyncDisposable {
   constructor(name: string, table: TableReader, port: MessagePort, spare: MessagePort | undefined, left: () => void) {
     this.name = name
     this.#table = table
-    this.#left = left
+    this.#detached = left
     this.#link = new Link(port, this.#answers(), () => this.#gone())
     const lookup = {
       seen: (name: string) => (this.get(name) === undefined ? undefined : this.#views.get(name)),
@@ -242,11 +242,11 @@ export class AttachedRegistry implements AsyncDisposable {
    */
   async register(service: Service): Promise<void> {
     if (this.#closed) throw gone()
-    for (const each of [...this.#lodgers.values()])
-      if (each.service === service && each.place !== undefined && !this.#table.lives(each.place)) this.#moveOut(each)
+    for (const each of [...this.#lodgers.values()]) if (each.service === service) this.#left(each)
     const lodger = new Lodger(++this.#key, service, {
       link: this.#link,
       neighbour: (name) => this.#neighbour(name),
+      left: (each) => this.#left(each),
       look: (name) => this.get(name)?.read(),
       startService: (name, options) => this.startService(name, options),
       stopService: (name, options) => this.stopService(name, options),
@@ -323,7 +323,7 @@ export class AttachedRegistry implements AsyncDisposable {
   #gone(): void {
     if (this.#closed) return
     this.#closed = true
-    this.#left()
+    this.#detached()
     this.#views.clear()
     this.#waits.close()
     for (const lodger of this.#lodgers.values()) void lodger.abandon()
@@ -348,7 +348,13 @@ export class AttachedRegistry implements AsyncDisposable {
     return this.get(name)
   }
 
-  /** It is registered no more: another thread may know that before this one has been told. */
+  /** Another thread may know that it was removed before this one has been told. */
+  #left(lodger: Lodger): boolean {
+    const isGone = lodger.place !== undefined && !this.#table.lives(lodger.place)
+    if (isGone) this.#moveOut(lodger)
+    return isGone
+  }
+
   #moveOut(lodger: Lodger): void {
     if (this.#lodgers.delete(lodger.key)) this.#link.release()
     lodger.release()

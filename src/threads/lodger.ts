@@ -26,6 +26,8 @@ export interface House extends Omit<ServiceHost, 'told'> {
   readonly link: Link
   /** A service by its name: itself if it lives here, else a view. */
   neighbour(name: string): unknown
+  /** Whether it is registered no more, as far as this thread can see; it has moved out then. */
+  left(lodger: Lodger): boolean
   /** What the table says of a name now. */
   look(name: string): Reading | undefined
 }
@@ -59,9 +61,13 @@ export class Lodger {
     this.service = service
     this.#house = house
     this.#hosted = hostService(service, {
-      startService: (name, options?: CallOptions) => house.startService(name, options),
-      stopService: (name, options?: CallOptions) => house.stopService(name, options),
-      restartService: (name, options?: CallOptions) => house.restartService(name, options),
+      // One that was removed lives alone, also if this thread has not been told yet.
+      startService: (name, options?: CallOptions) =>
+        house.left(this) ? service.start(options) : house.startService(name, options),
+      stopService: (name, options?: CallOptions) =>
+        house.left(this) ? service.stop(options) : house.stopService(name, options),
+      restartService: (name, options?: CallOptions) =>
+        house.left(this) ? service.restart(options) : house.restartService(name, options),
       told: this.#told(),
     })
   }

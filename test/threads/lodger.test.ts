@@ -20,7 +20,11 @@ describe('R2 R9 R38 a service in its own thread', () => {
     await far.run(async ({ services, puppet, kept, keelson, tell }) => {
       const service = puppet('thumbs', { restart: { policy: 'never' }, checks: true })
       kept.service = service
-      service.onStateChange(({ oldState, newState, health, epoch, error, reason }) =>
+      let failed = (): void => {}
+      kept.failed = new Promise<void>((resolve) => {
+        failed = resolve
+      })
+      service.onStateChange(({ oldState, newState, health, epoch, error, reason }) => {
         tell([
           oldState,
           newState,
@@ -30,8 +34,9 @@ describe('R2 R9 R38 a service in its own thread', () => {
           (error as { code?: string })?.code,
           service.state,
           keelson.isKeelsonError(error ?? service.lastError),
-        ]),
-      )
+        ])
+        if (newState === 'failed') failed()
+      })
       service.onStateChange(() => {
         throw new Error('a listener that throws disturbs nobody')
       })
@@ -44,6 +49,7 @@ describe('R2 R9 R38 a service in its own thread', () => {
     expect(await look()).toEqual(['running', 'healthy', 1, undefined])
     await far.run(({ kept }) => kept.thumbs.context.fail(new Error('no')))
     await reaches(app, 'thumbs', 'failed')
+    await far.run(({ kept }) => kept.failed)
     expect(await look()).toEqual(['failed', 'unknown', 1, 'CRASHED'])
     expect(far.heard.filter((what) => Array.isArray(what))).toEqual([
       ['unknown', 'starting', 'unknown', 1, null, null, expect.any(String), false].map((each) => each ?? undefined),
