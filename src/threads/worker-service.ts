@@ -113,6 +113,7 @@ class Thread {
     this.ended = new Promise((resolve, reject) => {
       this.#worker.once('error', (error) => {
         this.#isOver = true
+        this.#giveUp(error) // before its exit, which may be told in the same moment
         reject(error)
       })
       this.#worker.once('exit', (code) => {
