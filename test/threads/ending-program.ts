@@ -16,8 +16,13 @@ async function owner(way: Way): Promise<void> {
   }
   const worker = new Worker(new URL(import.meta.url), { workerData: way })
   worker.once('exit', (code) => console.log(`thread ${code}`))
-  await new Promise((resolve) => worker.once('message', resolve))
-  console.log(app.getAllServices().map(({ name, state }) => `${name} ${state}`))
+  await new Promise<void>((resolve) =>
+    worker.once('message', () => {
+      // At once: its exit may be told in the same moment.
+      console.log(app.getAllServices().map(({ name, state }) => `${name} ${state}`))
+      resolve()
+    }),
+  )
   if (way === 'a closed one') await shared.close()
   if (way === 'a disposed application') await app[Symbol.asyncDispose]()
 }
