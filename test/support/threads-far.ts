@@ -8,7 +8,7 @@
  * thread. What it throws is thrown here, with its code. `heard` is what it told by `tell`, in order.
  */
 import { BroadcastChannel, type MessagePort, Worker, type WorkerOptions } from 'node:worker_threads'
-import { Orchestrator, type Service } from 'keelson'
+import { defineService, Orchestrator, type Service } from 'keelson'
 import {
   type AttachedRegistry,
   type AttachOptions,
@@ -241,3 +241,13 @@ export function reaches(app: Orchestrator, name: string, state: string): Promise
 afterEach(async () => {
   for (const act of left.splice(0).reverse()) await act()
 })
+
+/** A service whose start takes until it is told. */
+export function held(name: string): { service: Service; go: () => void; fail: (error: Error) => void } {
+  const { promise, resolve, reject } = deferred()
+  return {
+    service: defineService(name, { start: () => promise, restart: { policy: 'never' } }),
+    go: resolve,
+    fail: reject,
+  }
+}

@@ -1,35 +1,8 @@
 /** Waiting that blocks its thread, and whoever waits for an owner that dies. */
-import { defineService, Orchestrator, type Service } from 'keelson'
-import { attachRegistry, type Awaited as Wanted } from 'keelson/threads'
+import { defineService, Orchestrator } from 'keelson'
+import { attachRegistry } from 'keelson/threads'
 import { describe, expect, it } from 'vitest'
-import { deferred } from '../support/promises.js'
-import { after, type Far, farThread, farUrl, shared } from '../support/threads-far.js'
-
-/** A service whose start takes until it is told. */
-function held(name: string): { service: Service; go: () => void; fail: (error: Error) => void } {
-  const { promise, resolve, reject } = deferred()
-  return {
-    service: defineService(name, { start: () => promise, restart: { policy: 'never' } }),
-    go: resolve,
-    fail: reject,
-  }
-}
-
-/** Begins a wait there and tells what came of it, as `<label> <state or code>`. */
-function _wait(far: Far, label: string, name: string, what?: Wanted, timeout?: number): Promise<void> {
-  return far.run(
-    ({ services, tell }, label, name, what, timeout) => {
-      services.waitFor(name, what, timeout === undefined ? {} : { timeout }).then(
-        ({ state }) => tell(`${label} ${state}`),
-        ({ code }) => tell(`${label} ${code}`),
-      )
-    },
-    label,
-    name,
-    what,
-    timeout,
-  )
-}
+import { after, type Far, farThread, farUrl, held, shared } from '../support/threads-far.js'
 
 describe('R41 waitForSync()', () => {
   it('blocks until it holds, also for a name that is not there yet', async () => {

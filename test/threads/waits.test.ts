@@ -1,19 +1,8 @@
 /** Waiting in another thread: asleep on the shared table, any number at once, and cancellable. */
-import { defineService, Orchestrator, type Service } from 'keelson'
+import { defineService, Orchestrator } from 'keelson'
 import type { Awaited as Wanted } from 'keelson/threads'
 import { describe, expect, it } from 'vitest'
-import { deferred } from '../support/promises.js'
-import { type Far, farThread, reaches, shared } from '../support/threads-far.js'
-
-/** A service whose start takes until it is told. */
-function held(name: string): { service: Service; go: () => void; fail: (error: Error) => void } {
-  const { promise, resolve, reject } = deferred()
-  return {
-    service: defineService(name, { start: () => promise, restart: { policy: 'never' } }),
-    go: resolve,
-    fail: reject,
-  }
-}
+import { type Far, farThread, held, reaches, shared } from '../support/threads-far.js'
 
 /** Begins a wait there and tells what came of it, as `<label> <state or code>`. */
 function wait(far: Far, label: string, name: string, what?: Wanted, timeout?: number): Promise<void> {
