@@ -128,7 +128,8 @@ export class Reconciler implements LifeHost, TurnWork {
 
   /** It was registered or removed by a call that is answered at once: so are the mirrors told, also while a turn pauses. */
   note(record: Record): void {
-    if (this.writer.note(record)) this.writer.reflect()
+    this.writer.note(record)
+    this.writer.reflect()
   }
 
   // The parts of a turn

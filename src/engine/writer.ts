@@ -93,8 +93,8 @@ export class Writer {
   }
 
   /** It has changed, was registered or removed: the mirrors are to be told, if there are any. */
-  note(record: Record): boolean {
-    return this.#mirrors.size > 0 && this.#changed.push(record) > 0
+  note(record: Record): void {
+    if (this.#mirrors.size > 0) this.#changed.push(record)
   }
 
   /** Tells the mirrors what has changed, as it is now. */
