@@ -56,11 +56,8 @@ export abstract class ManagedService implements Service {
     const subject = `service ${show(name)}`
     checkServiceOptions(subject, options, fields)
     refuseIdle(subject, options, has.checks)
-    this.#core = new ServiceCore(this, name, table, {
-      options,
-      edges: edges(subject, options.dependsOn),
-      ...has,
-    })
+    const { runs, checks } = has
+    this.#core = new ServiceCore(this, name, table, { options, edges: edges(subject, options.dependsOn), runs, checks })
   }
 
   static {

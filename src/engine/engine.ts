@@ -10,6 +10,7 @@ import type { Keeper, ServiceCore } from './core.js'
 import type { EventStream } from './event-stream.js'
 import { coreOf } from './foreign.js'
 import type { Operation, OperationHost } from './operation.js'
+import { Queue } from './queue.js'
 import { type OperationsHost, type Ports, Reconciler } from './reconciler.js'
 import { Down, type Exchanging, type Record } from './record.js'
 import { ReplaceOperation } from './replace.js'
@@ -42,7 +43,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   readonly shutdowns: Set<Operation> = new Set()
   /** Told when a service ended of itself or gave up, and when everything is being stopped. */
   readonly watchers: Set<() => void> = new Set()
-  #touched = new Set<Operation>()
+  readonly #touched = new Queue<Operation>()
   #finished = new Set<Operation>()
   #id = 0
   #mark = 0
@@ -198,7 +199,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   }
 
   unregister(name: string, cascade: boolean, force: boolean): Promise<void> {
-    const call = this.#call(
+    return this.#call(
       {},
       () => {
         const record = this.topology.find(name)
@@ -211,15 +212,12 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
           signal: undefined,
           targets: () => all,
           mark: () => {},
-          done: () => {
-            for (const each of all) this.#remove(each, operation.beginSeq)
-          },
+          done: () => all.forEach((each) => void this.#remove(each, operation.beginSeq)),
         })
         return operation
       },
       false,
-    )
-    return call.then(() => {})
+    ).then(() => {})
   }
 
   /** Removes a service at rest without dependents, at once. */
@@ -357,7 +355,8 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   }
 
   touch(operation: Operation): void {
-    this.#touched.add(operation)
+    if (!operation.touched) this.#touched.put(operation)
+    operation.touched = true
   }
 
   finish(operation: Operation): void {
@@ -369,11 +368,13 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
 
   judge(): boolean {
     this.falling = false
-    if (this.#touched.size === 0) return false
-    const touched = this.#touched
-    this.#touched = new Set()
-    for (const operation of touched) operation.judge()
-    return true
+    const { size } = this.#touched
+    for (let left = size; left > 0; left--) {
+      const operation = this.#touched.take()
+      operation.touched = false
+      operation.judge()
+    }
+    return size > 0
   }
 
   settle(): void {

@@ -13,7 +13,7 @@ import type { Fate } from './ending.js'
 import { disposerOf, Epoch, type EpochHost } from './epoch.js'
 import type { Permits } from './permits.js'
 import type { Moment } from './ports.js'
-import type { Record } from './record.js'
+import type { Part, Record } from './record.js'
 import { isThenable } from './subscribers.js'
 import type { Enter, Post } from './turn.js'
 import type { Writer } from './writer.js'
@@ -118,7 +118,8 @@ export class Life {
     if (record?.inFlight !== 'onStart') return this.#late(epoch, 'onStart')
     record.inFlight = undefined
     const took = this.#host.moment.now - epoch.began.now
-    for (const part of record.claims) part.took = took
+    const { claims } = record
+    for (let i = 0; i < claims.length; i++) (claims[i] as Part).took = took
     this.#host.permits.release(record)
     if (record.state === 'stopping') return this.#proceed(record)
     this.#host.deadlines.disarm(record)
@@ -244,7 +245,9 @@ export class Life {
     if (record?.inFlight !== 'onStop' || stop === undefined) return this.#late(epoch, 'onStop')
     if (stop.fate === 'asked') {
       const { now } = this.#host.moment
-      for (const part of record.stops) part.took = now - (stop.entered?.now ?? now)
+      const took = now - (stop.entered?.now ?? now)
+      const { stops } = record
+      for (let i = 0; i < stops.length; i++) (stops[i] as Part).took = took
     }
     if (thrown.length > 0) this.#unclean(record, 'STOP_FAILED', `onStop failed: ${describe(thrown[0])}`, thrown)
     this.#dispose(record, epoch)

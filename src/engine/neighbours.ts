@@ -3,7 +3,7 @@
 
 import { Fact, leans } from '../kernel/edge.js'
 import type { Moment } from './ports.js'
-import type { Edge, Record } from './record.js'
+import type { Edge, Part, Record } from './record.js'
 
 /** Asks the reconciler to look at a service again; `cause` is the event that gives reason to. */
 export type Look = (record: Record, cause: number) => void
@@ -23,11 +23,14 @@ export class Neighbours {
     const before = record.facts
     if (facts !== before) {
       record.facts = facts
-      for (const edge of record.dependents) this.#changed(edge, before, record.lastSeq)
+      const { dependents } = record
+      for (let i = 0; i < dependents.length; i++) this.#changed(dependents[i] as Edge, before, record.lastSeq)
     }
-    if (record.claims.length === 0) return
+    const { claims } = record
+    if (claims.length === 0) return
     const { ok } = record
-    for (const part of record.claims) {
+    for (let i = 0; i < claims.length; i++) {
+      const part = claims[i] as Part
       const now = ok && (!record.active || record.epoch >= part.least)
       if (now === part.ok) continue
       part.ok = now
@@ -77,7 +80,9 @@ export class Neighbours {
 
   /** What a wait ended in counts no longer: the next start waits anew. */
   unwaive(record: Record): void {
-    for (const edge of record.deps) {
+    const { deps } = record
+    for (let i = 0; i < deps.length; i++) {
+      const edge = deps[i] as Edge
       if (!edge.waived) continue
       edge.waived = false
       if (edge.open && !edge.opens()) this.set(edge, false, 0)
@@ -98,7 +103,9 @@ export class Neighbours {
   /** An instance of `record` is about to come up: those it depends on stop after it. */
   entered(record: Record): void {
     const waited = record.state === 'waiting'
-    for (const edge of record.deps) {
+    const { deps } = record
+    for (let i = 0; i < deps.length; i++) {
+      const edge = deps[i] as Edge
       if (leans(edge.spec)) edge.to.leaning++
       if (!waited) edge.waited = 0 // that was for an earlier start
     }
@@ -107,7 +114,9 @@ export class Neighbours {
 
   /** The instance of `record` is gone: those that waited for that may go on. */
   left(record: Record): void {
-    for (const { to, spec } of record.deps) {
+    const { deps } = record
+    for (let i = 0; i < deps.length; i++) {
+      const { to, spec } = deps[i] as Edge
       if (!leans(spec)) continue
       to.leaning--
       if (to.ending && to.awaited === 0) this.#look(to, record.lastSeq)
@@ -118,13 +127,15 @@ export class Neighbours {
   /** `record` comes into use or goes out of it, and with it those below that are in use through it only. */
   use(record: Record, by: 1 | -1): void {
     let changed: Record[] | undefined // mostly there are none: those below have an instance
-    for (const { to } of record.deps)
-      if (this.#used(to, by, record.lastSeq)) {
-        changed ??= []
-        changed.push(to)
-      }
-    for (const each of changed ?? [])
-      for (const { to } of each.deps) if (this.#used(to, by, each.lastSeq)) changed?.push(to)
+    const { deps } = record
+    for (let i = 0; i < deps.length; i++) {
+      const { to } = deps[i] as Edge
+      if (!this.#used(to, by, record.lastSeq)) continue
+      changed ??= []
+      changed.push(to)
+    }
+    if (changed === undefined) return
+    for (const each of changed) for (const { to } of each.deps) if (this.#used(to, by, each.lastSeq)) changed.push(to)
   }
 
   /** One more or one less dependent in use. */
@@ -142,7 +153,9 @@ export class Neighbours {
 
   /** `record` leaves its active phase, or is about to: those that lean on it stop (R13, R14). */
   lost(record: Record, clean: boolean, cause: number): void {
-    for (const { from, spec } of record.dependents) {
+    const { dependents } = record
+    for (let i = 0; i < dependents.length; i++) {
+      const { from, spec } = dependents[i] as Edge
       if (!from.isLive || from.lost || !leans(spec) || (clean && spec.condition === 'started')) continue
       from.lost = true
       this.#look(from, cause)

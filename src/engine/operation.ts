@@ -4,8 +4,9 @@
 import { KeelsonError, suppress } from '../errors.js'
 import type { OperationKind, OperationOutcome, OperationReport } from '../events.js'
 import type { Bucket, Timed } from './deadlines.js'
+import { append } from './list.js'
 import type { Reconciler } from './reconciler.js'
-import { append, type Driver, Part, type Record } from './record.js'
+import { type Driver, Part, type Record } from './record.js'
 import { report } from './report.js'
 import type { Topology } from './topology.js'
 
@@ -43,6 +44,8 @@ export abstract class Operation implements Driver, Timed {
   id = 0
   beginSeq = 0
   stage: Stage = 'queued'
+  /** It is about to be judged. */
+  touched = false
   parts: Part[] = []
   bucket: Bucket | undefined
   slot = 0
@@ -116,7 +119,8 @@ export abstract class Operation implements Driver, Timed {
     this.host.falling = true
     this.left = 0
     this.#hurried = false
-    for (const part of parts) {
+    for (let i = 0; i < parts.length; i++) {
+      const part = parts[i] as Part
       const { record } = part
       if (!record.isLive && record.phase !== 'pending') {
         part.done = true

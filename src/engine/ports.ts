@@ -67,8 +67,11 @@ export class Moment {
     return this.instant.wall
   }
 
-  refresh(): void {
-    this.instant = { now: this.#clock.now(), wall: this.#clock.wall() }
+  /** Reads the clocks; returns what the monotonic one says. */
+  refresh(): number {
+    const now = this.#clock.now()
+    this.instant = { now, wall: this.#clock.wall() }
+    return now
   }
 }
 

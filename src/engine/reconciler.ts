@@ -15,7 +15,8 @@ import { Life, type LifeHost } from './life.js'
 import { Neighbours } from './neighbours.js'
 import { Permits } from './permits.js'
 import { asLogger, type Clock, Moment, type Random, tamed } from './ports.js'
-import { Down, type Exchanging, type Record } from './record.js'
+import { Queue } from './queue.js'
+import { Down, type Exchanging, type Part, type Record } from './record.js'
 import { Rest, renew, UNSETTLED } from './rest.js'
 import { isThenable } from './subscribers.js'
 import { type Enter, type Post, Turn, type TurnWork } from './turn.js'
@@ -36,6 +37,8 @@ export interface Ports {
 
 /** Reasons that replace another while a stop is under way, the weakest first (R9). */
 const RANK: readonly (StopReason | undefined)[] = ['manual', 'shutdown', 'removed']
+
+const CLEAN: readonly KeelsonError[] = []
 
 /** What the operations hear of the reconciler. */
 export interface OperationsHost {
@@ -66,8 +69,7 @@ export class Reconciler implements LifeHost, TurnWork {
   readonly #checks: Checks
   readonly #turn: Turn
   readonly #host: OperationsHost
-  #work: Record[] = []
-  #next = 0
+  readonly #work = new Queue<Record>()
   /** Able to start, but for permits; last in registration order first once sorted. */
   #ready: Record[] = []
   #sorted = true
@@ -123,7 +125,7 @@ export class Reconciler implements LifeHost, TurnWork {
     if (cause > 0) record.cause = cause
     if (record.queued) return
     record.queued = true
-    this.#work.push(record)
+    this.#work.put(record)
   }
 
   /** It was registered or removed by a call that is answered at once: so are the mirrors told, also while a turn pauses. */
@@ -134,20 +136,18 @@ export class Reconciler implements LifeHost, TurnWork {
 
   // The parts of a turn
 
-  passed(): void {
-    this.moment.refresh()
+  passed(): number {
+    return this.moment.refresh()
   }
 
   step(): boolean {
-    if (this.#next < this.#work.length) {
-      const record = this.#work[this.#next++] as Record
+    if (this.#work.size > 0) {
+      const record = this.#work.take()
       record.queued = false
       this.#step(record)
       if (!record.ready) record.cause = 0
       return true
     }
-    this.#work = []
-    this.#next = 0
     return this.#host.judge() || this.#start()
   }
 
@@ -290,7 +290,7 @@ export class Reconciler implements LifeHost, TurnWork {
 
   over(record: Record): void {
     const { stop, lastError } = record
-    for (const error of stop?.unclean ?? []) {
+    for (const error of stop?.unclean ?? CLEAN) {
       if (stop?.fate === 'failed' && lastError !== undefined) suppress(lastError, error)
       else if (record.stops.length === 0) this.writer.warn('STOP_FAILED', error.message, record)
       for (const part of record.stops) part.driver.unclean(part, error)
@@ -304,7 +304,9 @@ export class Reconciler implements LifeHost, TurnWork {
 
   /** Tells those who wait for its rest that it has come to it. */
   #rested(record: Record): void {
-    for (const part of record.stops.slice()) part.driver.rested(part)
+    // Each takes itself off the list; where there is but one, the list is left as it is.
+    const stops = record.stops.length > 1 ? record.stops.slice() : record.stops
+    for (let i = 0; i < stops.length; i++) (stops[i] as Part).driver.rested(stops[i] as Part)
     this.#host.ended()
   }
 

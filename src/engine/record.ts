@@ -1,6 +1,6 @@
 // One service at run time: what is desired of it, what is observed, and what its neighbours keep it from.
 // A record exists for every name that is registered or depended on; without a core it stands for a missing service.
-// It is data with a few readings of it; `state` and `health` are written by Writer alone, the rest by the reconciler.
+// It is data with a few readings of it; `state`, `phase` and `health` are written by Writer alone, the rest by the reconciler.
 
 import type { KeelsonError } from '../errors.js'
 import { type EdgeSpec, Fact, hopeless, leans, open } from '../kernel/edge.js'
@@ -12,6 +12,7 @@ import type { ServiceCore } from './core.js'
 import type { Bucket, DueHost, Timed } from './deadlines.js'
 import { Ending } from './ending.js'
 import type { Epoch, Owner } from './epoch.js'
+import { without } from './list.js'
 import type { Instant } from './ports.js'
 
 /** A declared dependency between two records, with what the reconciler keeps about it on change. */
@@ -172,6 +173,8 @@ export class Record implements Timed, Owner {
 
   // Observed
   state: ServiceState = 'unknown'
+  /** That of its state. */
+  phase: ServicePhase = PHASE.unknown
   health: HealthStatus = 'unknown'
   epoch = 0
   /** Number of the retry, told from `retrying` until active; 0 is none. */
@@ -296,12 +299,8 @@ export class Record implements Timed, Owner {
     return this.stop
   }
 
-  get phase(): ServicePhase {
-    return PHASE[this.state]
-  }
-
   get active(): boolean {
-    return this.state === 'running' || this.state === 'connected'
+    return this.phase === 'active'
   }
 
   /** Has an instance: a hook of it has been entered and its last disposer has not run. */
@@ -380,20 +379,4 @@ export class Record implements Timed, Owner {
         return false
     }
   }
-}
-
-/** Appends to a list that may be the shared empty one. Short ones, which most are, grow exactly: a push makes room for many. */
-export function append<Item>(list: Item[], item: Item): Item[] {
-  if (list.length === 0) return [item]
-  if (list.length < 8) return list.concat(item)
-  list.push(item)
-  return list
-}
-
-/** Takes an item out of a list, whose order does not matter. */
-export function without<Item>(list: Item[], item: Item): void {
-  const at = list.lastIndexOf(item) // what came last mostly goes first
-  if (at < 0) return
-  const last = list.pop() as Item
-  if (at < list.length) list[at] = last
 }

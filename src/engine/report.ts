@@ -2,7 +2,8 @@
 // Reads records, changes nothing. What a start waited for it tells events, too.
 
 import type { OperationKind, OperationOutcome, OperationReport, ServiceOutcome } from '../events.js'
-import { append, type Part, type Record } from './record.js'
+import { append } from './list.js'
+import type { Edge, Part, Record } from './record.js'
 
 type Wait = ServiceOutcome['waitedFor'][number]
 
@@ -10,10 +11,18 @@ type Wait = ServiceOutcome['waitedFor'][number]
 export const NO_WAITS: Wait[] = []
 
 /** The dependencies that a start waited for; those that took no time are left out. */
-export function waitsOf(record: Record): readonly Wait[] {
+export function waitsOf({ deps }: Record): Wait[] {
   let waits = NO_WAITS
-  for (const { to, waited: duration } of record.deps)
-    if (duration > 0) waits = append(waits, Object.freeze({ name: to.name, duration }))
+  for (let i = 0; i < deps.length; i++) {
+    const { to, waited: duration } = deps[i] as Edge
+    if (duration > 0) waits = append(waits, { name: to.name, duration })
+  }
+  return waits
+}
+
+/** As it is given out. */
+export function shown(waits: Wait[]): readonly Wait[] {
+  for (const wait of waits) Object.freeze(wait)
   return Object.freeze(waits)
 }
 
@@ -46,7 +55,7 @@ export function report(
 interface Captured extends Omit<ServiceOutcome, 'outcome' | 'hookDuration' | 'waitedFor' | 'error'> {
   readonly outcome: ServiceOutcome['outcome']
   readonly took: number
-  readonly waits: readonly Wait[]
+  readonly waits: Wait[]
   readonly error: unknown
 }
 
@@ -68,15 +77,15 @@ function row({ name, outcome, state, took, waits, error }: Captured): ServiceOut
     name,
     outcome,
     state,
-    waitedFor: waits,
+    waitedFor: shown(waits),
     ...(took >= 0 && outcome !== 'unchanged' ? { hookDuration: took } : {}),
     ...(error !== undefined && outcome !== 'unchanged' ? { error } : {}),
   })
 }
 
 /** For a start the dependencies that it waited for, for a stop the dependents; those that took no time are left out. */
-function waited({ record, epochBefore, wantsDown, wasLive }: Part): readonly Wait[] {
-  let waits: Wait[] = NO_WAITS
+function waited({ record, epochBefore, wantsDown, wasLive }: Part): Wait[] {
+  let waits = NO_WAITS
   const { stop } = record
   if (!wantsDown) {
     if (record.epoch > epochBefore || !record.isLive) return waitsOf(record)
@@ -84,9 +93,9 @@ function waited({ record, epochBefore, wantsDown, wasLive }: Part): readonly Wai
     for (const { from } of users(record)) {
       const rested = restedAt(from)
       if (rested <= stop.began.now && rested > stop.asked.now)
-        waits = append(waits, Object.freeze({ name: from.name, duration: rested - stop.asked.now }))
+        waits = append(waits, { name: from.name, duration: rested - stop.asked.now })
     }
-  return Object.freeze(waits)
+  return waits
 }
 
 function outcomeOf(part: Part): ServiceOutcome['outcome'] {
@@ -108,7 +117,8 @@ function outcomeOf(part: Part): ServiceOutcome['outcome'] {
 /** From the service that was up last back along the edge that each waited for last; `mark` is borne by no record yet. */
 function startPath(parts: readonly Part[], mark: number): string[] {
   let last: Part | undefined
-  for (const part of parts) {
+  for (let i = 0; i < parts.length; i++) {
+    const part = parts[i] as Part
     const { record, epochBefore, essential } = part
     if (record.epoch <= epochBefore) continue
     record.mark = mark
@@ -122,14 +132,16 @@ function startPath(parts: readonly Part[], mark: number): string[] {
 
 /** Which of two was there later; in one instant, whose event came later. */
 function isLater(a: Part, b: Part): boolean {
-  const [at, than] = [a.okAt?.now ?? 0, b.okAt?.now ?? 0]
+  const at = a.okAt?.now ?? 0
+  const than = b.okAt?.now ?? 0
   return at === than ? a.record.lastSeq > b.record.lastSeq : at > than
 }
 
 /** From the service that came to rest last back along the dependents that each waited for last. */
 function stopPath(parts: readonly Part[], mark: number): string[] {
   let last: Record | undefined
-  for (const { record, wasLive } of parts) {
+  for (let i = 0; i < parts.length; i++) {
+    const { record, wasLive } = parts[i] as Part
     if (!wasLive || record.isLive || record.stop === undefined) continue
     record.mark = mark
     if (last === undefined || restedAt(record) >= restedAt(last)) last = record

@@ -230,7 +230,9 @@ export class Rest {
   /** The waits for its dependencies begin anew. */
   #startWaiting(record: Record): void {
     if (record.paused) record.pausing.waitBy = Infinity
-    for (const edge of record.deps) {
+    const { deps } = record
+    for (let i = 0; i < deps.length; i++) {
+      const edge = deps[i] as Edge
       edge.waited = 0
       edge.waitedSince = -1
       if (!edge.open) this.#tools.neighbours.time(edge)

@@ -6,7 +6,7 @@ import { KeelsonError, suppress } from '../errors.js'
 import type { OperationKind } from '../events.js'
 import { Operation, type OperationHost } from './operation.js'
 import { Down, type Part, type Record } from './record.js'
-import type { Topology } from './topology.js'
+import type { Need, Topology } from './topology.js'
 
 /** What happens to what a start wanted when it fails. */
 export type OnFailure = 'rollback' | 'keep' | 'retry'
@@ -54,10 +54,10 @@ export class StartOperation extends Operation {
   protected begun(): void {
     const { reconciler } = this.host
     this.stage = 'up'
-    for (const { record } of this.parts) {
+    this.parts.forEach(({ record }) => {
       reconciler.look(record, this.beginSeq)
       reconciler.neighbours.refresh(record)
-    }
+    })
     this.recount()
     this.host.touch(this)
     if (this.timeout < Infinity) reconciler.deadlines.arm(this, this.now + this.timeout)
@@ -91,7 +91,7 @@ export class StartOperation extends Operation {
   #reopen(): void {
     this.#ran = this.host.running
     this.host.running = true
-    for (const record of this.host.topology.records.values()) {
+    this.host.topology.records.forEach((record) => {
       if ((record.down & Down.shut) !== 0) {
         record.wanted = false
         record.withdrawn = 'shutdown'
@@ -99,7 +99,7 @@ export class StartOperation extends Operation {
       }
       if (record.stop !== undefined) record.stop.orderAll = false // the order of a shutdown ends with it
       if (record.ending) this.host.reconciler.look(record)
-    }
+    })
     for (const operation of [...this.host.shutdowns]) operation.overtake()
   }
 
@@ -110,15 +110,17 @@ export class StartOperation extends Operation {
   protected closure(roots: readonly Record[], named = true): Record[] {
     const mark = this.host.nextMark()
     const wanted: Record[] = []
-    for (const root of roots) {
-      if (root.mark === mark) continue
+    roots.forEach((root) => {
+      if (root.mark === mark) return
       root.mark = mark
       wanted.push(root)
-    }
+    })
     for (let i = 0; i < wanted.length; i++) {
       const record = wanted[i] as Record
       if (!named && this.#isUp(record)) continue
-      for (const { to, spec } of this.host.topology.needs(record)) {
+      const needs = this.host.topology.needs(record)
+      for (let k = 0; k < needs.length; k++) {
+        const { to, spec } = needs[k] as Need
         if (spec.optional || to.mark === mark) continue
         if (to.core === undefined || to.removing) {
           throw this.host.topology.missing(record.name, to.name)
@@ -262,12 +264,12 @@ export class StartOperation extends Operation {
 
   /** What it wants stays wanted. */
   protected persist(): void {
-    for (const part of this.parts) {
+    this.parts.forEach((part) => {
       const { record } = part
-      if (!record.claims.includes(part)) continue // a stop took it
+      if (!record.claims.includes(part)) return // a stop took it
       record.unclaim(part)
       if ((record.down & (Down.manual | Down.shut)) === 0) record.wanted = true
-    }
+    })
   }
 
   /** A later stop takes down something it needs, or its rollback was joined by a later start (R8). */
@@ -291,8 +293,13 @@ export class StartOperation extends Operation {
 export function markEssential(topology: Topology, roots: readonly Record[], mark: number): void {
   const found: Record[] = []
   for (const record of roots) if (record.settings.essential) find(record)
-  for (const record of found)
-    for (const { to, spec } of topology.needs(record)) if (!spec.optional && spec.onTimeout === 'fail') find(to)
+  for (let i = 0; i < found.length; i++) {
+    const needs = topology.needs(found[i] as Record)
+    for (let k = 0; k < needs.length; k++) {
+      const { to, spec } = needs[k] as Need
+      if (!spec.optional && spec.onTimeout === 'fail') find(to)
+    }
+  }
 
   function find(record: Record): void {
     if (record.mark === mark) return

@@ -38,23 +38,26 @@ export class StopOperation extends Operation {
       return
     }
     const isAll = this.target === undefined
-    for (const record of isAll ? targets : takenDown(targets)) {
+    const taken = isAll ? targets : [...takenDown(targets)]
+    taken.forEach((record) => {
       const part = new Part(this, record, true, this.parts.length < targets.length)
       part.wantsDown = true
       this.parts.push(part)
-    }
-    for (const record of targets) {
+    })
+    targets.forEach((record) => {
       this.#request.mark(record)
       record.wanted = false
       if (record.stop !== undefined) record.stop.remembered = false
       record.leastEpoch = 0
-    }
-    for (const { claims } of isAll ? targets : needing(targets))
+    })
+    const vain = isAll ? targets : [...needing(targets)]
+    vain.forEach(({ claims }) => {
       if (claims.length > 0) for (const part of [...claims]) part.driver.overtaken(part)
-    for (const record of targets) {
+    })
+    targets.forEach((record) => {
       record.unclaim()
       reconciler.look(record, this.beginSeq)
-    }
+    })
     this.bring(this.parts, this.#request.timeout)
   }
 

@@ -17,11 +17,15 @@ import { PHASE } from '../kernel/state.js'
 import { show } from '../kernel/validate.js'
 import type { LiveOptions, ServiceOptions } from '../service.js'
 import type { Keeper, ServiceCore } from './core.js'
+import { append, without } from './list.js'
 import type { Neighbours } from './neighbours.js'
 import type { Instant } from './ports.js'
-import { append, Edge, NO_EDGES, Record, without } from './record.js'
+import { Edge, NO_EDGES, Record } from './record.js'
 
 const NEVER: Instant = { now: 0, wall: 0 }
+
+/** What a service depends on, and how. */
+export type Need = Pick<Edge, 'to' | 'spec'>
 
 export interface TopologyHost {
   readonly keeper: Keeper
@@ -145,7 +149,7 @@ export class Topology {
   }
 
   /** What a service depends on, and what does that is about to take its place. */
-  needs({ deps, exchanging }: Record): readonly Pick<Edge, 'to' | 'spec'>[] {
+  needs({ deps, exchanging }: Record): readonly Need[] {
     const next = exchanging?.next
     if (next === undefined) return deps
     const find = (name: string): Record => this.records.get(name) ?? new Record(name, this.#shared, NEVER)
@@ -260,19 +264,25 @@ export class Topology {
       held.set(record, () => this.#host.late(record))
     }
     core.updates = hasMethod(core.service, 'updateState')
-    for (const edge of record.deps) this.#reset(edge)
+    const { deps, dependents } = record
+    for (let i = 0; i < deps.length; i++) this.#reset(deps[i] as Edge)
     record.facts = record.factsNow
-    for (const edge of record.dependents) this.#reset(edge)
+    for (let i = 0; i < dependents.length; i++) this.#reset(dependents[i] as Edge)
   }
 
   /** The edges of a service to be, linked in; or nothing changed and an error. */
   #edgesOf(core: ServiceCore, record: Record): Edge[] {
     const { edges, runs, name } = core
-    for (const spec of edges) this.#end(name, spec, spec.name === name ? core : this.records.get(spec.name)?.core)
+    for (let i = 0; i < edges.length; i++) {
+      const spec = edges[i] as EdgeSpec
+      this.#end(name, spec, spec.name === name ? core : this.records.get(spec.name)?.core)
+    }
     if (!runs) for (const { from, spec } of record.dependents) this.#end(from.name, spec, core)
     record.deps = NO_EDGES
-    for (const spec of edges)
+    for (let i = 0; i < edges.length; i++) {
+      const spec = edges[i] as EdgeSpec
       this.#link(record, this.records.get(spec.name) ?? this.#placeholder(spec.name, record), spec, false)
+    }
     const last = this.#last
     if (
       this.#host.chained &&

@@ -3,11 +3,12 @@
 // Knows the order of these things and nothing of what they are.
 
 import type { Clock } from './ports.js'
+import { Queue } from './queue.js'
 
 /** The parts of a turn, in their order. */
 export interface TurnWork {
-  /** Time may have passed: called at the beginning, and after hooks and listeners have run. */
-  passed(): void
+  /** Time may have passed: called at the beginning, and after hooks and listeners have run. Returns what time it is. */
+  passed(): number
   /** One more service closer to the fixed point; `false` when it is reached. */
   step(): boolean
   /** Hooks are about to be entered: what was decided may be shown. */
@@ -30,8 +31,6 @@ const HOOKS = 64
 
 const settled = Promise.resolve()
 
-const NOTHING: unknown[] = []
-
 /** What is to be called, and with what: no closure is made for what happens to every service. */
 type Call<A, B> = (a: A, b: B) => void
 
@@ -45,11 +44,10 @@ export class Turn {
   readonly #work: TurnWork
   readonly #clock: Clock
   /** Each call takes three places: what, and with which two arguments. */
-  #inputs: unknown[] = []
-  #hooks: unknown[] = []
-  /** The inputs of the present turn, and how far they have been applied. */
-  #turn: unknown[] = NOTHING
-  #applied = 0
+  readonly #inputs = new Queue<unknown>()
+  readonly #hooks = new Queue<unknown>()
+  /** Places of the inputs that are still to be applied in the present turn. */
+  #due = 0
   #running = false
   #scheduled = false
   #paused = false
@@ -63,6 +61,8 @@ export class Turn {
   /** When the present measure began, and when the last turn ended. */
   #began = -Infinity
   #endedAt = -Infinity
+  /** The time that was read last. */
+  #now = -Infinity
 
   constructor(work: TurnWork, clock: Clock) {
     this.#work = work
@@ -70,12 +70,12 @@ export class Turn {
   }
 
   readonly post: Post = (input, a, b) => {
-    this.#inputs.push(input, a, b)
+    put(this.#inputs, input, a, b)
     this.wake()
   }
 
   readonly enter: Enter = (hook, a) => {
-    this.#hooks.push(hook, a, undefined)
+    put(this.#hooks, hook, a, undefined)
     this.wake()
   }
 
@@ -94,7 +94,7 @@ export class Turn {
     // Only a task of the host lets time pass between two turns: what follows sooner shares one measure with the last.
     if (this.#clock.now() - this.#endedAt > GAP) this.#measure()
     try {
-      this.#work.passed()
+      this.#now = this.#work.passed()
       while (this.#slice());
     } finally {
       this.#running = false
@@ -112,31 +112,26 @@ export class Turn {
     }
     let more = true
     do {
-      while (more && this.#hooks.length < 3 * HOOKS && !this.#tired()) more = this.#work.step()
+      while (more && this.#hooks.size < 3 * HOOKS && !this.#tired()) more = this.#work.step()
       this.#enter()
     } while (more && !this.#late())
     this.#deliver()
     if (more) return this.#pause()
-    if (this.#hooks.length > 0) return true
+    if (this.#hooks.size > 0) return true
     this.#open = false
     this.#work.ended()
-    if (this.#inputs.length === 0 && this.#hooks.length === 0 && this.#deliver() === 0) return false
+    if (this.#inputs.size === 0 && this.#hooks.size === 0 && this.#deliver() === 0) return false
     return this.#tired() ? this.#pause() : true
   }
 
   /** Applies the inputs of a turn, as far as there is time; returns whether that was all of them. */
   #apply(): boolean {
-    if (this.#turn.length === 0) {
-      this.#turn = this.#inputs
-      this.#inputs = []
-      this.#applied = 0
+    if (this.#due === 0) this.#due = this.#inputs.size // what they post is for the next turn
+    while (this.#due > 0) {
+      this.#due -= 3
+      this.#call(this.#inputs)
+      if (this.#tired() && this.#due > 0) return false
     }
-    while (this.#applied < this.#turn.length) {
-      this.#call(this.#turn, this.#applied)
-      this.#applied += 3
-      if (this.#tired() && this.#applied < this.#turn.length) return false
-    }
-    this.#turn = NOTHING // an engine that rests holds on to no epoch
     this.#open = true
     return true
   }
@@ -146,13 +141,14 @@ export class Turn {
     if (this.#spent) return true
     if (++this.#units < this.#lookAt) return false
     this.#lookAt = this.#units + UNITS
+    this.#now = this.#clock.now()
     this.#spent = this.#late()
     return this.#spent
   }
 
-  /** Whether the host has been held long enough. */
+  /** Whether the host has been held long enough, by the time that was read last. */
   #late(): boolean {
-    return this.#clock.now() - this.#began > SLICE
+    return this.#now - this.#began > SLICE
   }
 
   #measure(): void {
@@ -164,25 +160,27 @@ export class Turn {
 
   #enter(): void {
     this.#work.decided()
-    if (this.#hooks.length === 0) return
-    const hooks = this.#hooks
-    this.#hooks = []
-    for (let i = 0; i < hooks.length; i += 3) this.#call(hooks, i)
-    this.#units += hooks.length / 3
-    this.#work.passed()
+    const { size } = this.#hooks
+    if (size === 0) return
+    for (let left = size; left > 0; left -= 3) this.#call(this.#hooks)
+    this.#units += size / 3
+    this.#now = this.#work.passed()
   }
 
   #deliver(): number {
     const delivered = this.#work.deliver()
     this.#units += delivered
-    if (delivered > 0) this.#work.passed()
+    if (delivered > 0) this.#now = this.#work.passed()
     return delivered
   }
 
   /** Nothing that goes wrong in one of them may cost another one its turn; it surfaces when the turn is over. */
-  #call(calls: readonly unknown[], i: number): void {
+  #call(calls: Queue<unknown>): void {
+    const call = calls.take() as Call<unknown, unknown>
+    const a = calls.take()
+    const b = calls.take()
     try {
-      ;(calls[i] as Call<unknown, unknown>)(calls[i + 1], calls[i + 2])
+      call(a, b)
     } catch (error) {
       this.#faults.push(error)
     }
@@ -200,4 +198,10 @@ export class Turn {
     this.#measure()
     this.run()
   }
+}
+
+function put(calls: Queue<unknown>, call: unknown, a: unknown, b: unknown): void {
+  calls.put(call)
+  calls.put(a)
+  calls.put(b)
 }

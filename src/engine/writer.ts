@@ -4,12 +4,12 @@
 import type { KeelsonError } from '../errors.js'
 import type { Observed } from '../events.js'
 import { serves } from '../kernel/health.js'
-import { step } from '../kernel/state.js'
+import { PHASE, step } from '../kernel/state.js'
 import type { HealthStatus, ServiceState, StateChange, StateUpdater, StopReason, Unsubscribe } from '../service.js'
 import type { EventBody, EventLog, Writable } from './event-log.js'
 import type { Moment } from './ports.js'
 import type { Record } from './record.js'
-import { NO_WAITS, waitsOf } from './report.js'
+import { NO_WAITS, shown, waitsOf } from './report.js'
 import { Subscribers } from './subscribers.js'
 
 export class Writer {
@@ -39,6 +39,7 @@ export class Writer {
       return false
     }
     record.state = state
+    record.phase = PHASE[state]
     record.changed = this.#moment.instant
     this.#setHealth(record, health)
     const seq = this.#log.count()
@@ -60,7 +61,7 @@ export class Writer {
       if (reason !== undefined) body.reason = reason
       if (attempt > 0) body.attempt = attempt
       const waits = state === 'starting' ? waitsOf(record) : NO_WAITS
-      if (waits.length > 0) body.waitedFor = waits
+      if (waits.length > 0) body.waitedFor = shown(waits)
       const unclean = old === 'stopping' ? record.stop?.unclean : undefined
       if (unclean !== undefined) body.unclean = Object.freeze([...unclean])
       this.#log.record('state', seq, causedBy, body)

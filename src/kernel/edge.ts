@@ -67,7 +67,9 @@ const FIELDS = {
 export function edges(subject: string, dependsOn: unknown): readonly EdgeSpec[] {
   if (dependsOn === undefined) return NONE
   if (!LIST.takes(dependsOn)) throw invalid(subject, 'dependsOn', dependsOn, 'an array of names or { name, … }')
-  const list = (dependsOn as readonly (string | Dependency)[]).map((item, i) => edge(subject, `dependsOn[${i}]`, item))
+  const declared = dependsOn as readonly (string | Dependency)[]
+  if (declared.length === 0) return NONE
+  const list = declared.map((item, i) => edge(subject, i, item))
   const names = new Set<string>()
   for (const { name } of list) {
     if (names.has(name))
@@ -79,11 +81,10 @@ export function edges(subject: string, dependsOn: unknown): readonly EdgeSpec[] 
 
 const NONE: readonly EdgeSpec[] = Object.freeze([])
 
-function edge(subject: string, path: string, item: string | Dependency): EdgeSpec {
-  if (typeof item === 'string') {
-    if (item === '') throw invalid(subject, path, item, 'the name of a service')
-    return spec(item, false)
-  }
+function edge(subject: string, place: number, item: string | Dependency): EdgeSpec {
+  if (typeof item === 'string' && item !== '') return spec(item, false)
+  const path = `dependsOn[${place}]`
+  if (typeof item === 'string') throw invalid(subject, path, item, 'the name of a service')
   check(subject, path, item, FIELDS)
   if (item.name === undefined) throw invalid(subject, `${path}.name`, undefined, TEXT.says)
   const { name, condition, optional = false, timeout, onTimeout, onLoss } = item

@@ -1,6 +1,7 @@
 /** A service at run time, as data: what is read off it, at the edges of each reading. */
 import { describe, expect, it } from 'vitest'
-import { append, Down, type Driver, Edge, Part, Record, without } from '../../src/engine/record.js'
+import { append, without } from '../../src/engine/list.js'
+import { Down, type Driver, Edge, Part, Record } from '../../src/engine/record.js'
 import { edges, Fact } from '../../src/kernel/edge.js'
 import { defaultSettings } from '../../src/kernel/settings.js'
 import { PHASE } from '../../src/kernel/state.js'
@@ -8,8 +9,11 @@ import type { ServiceState } from '../../src/service.js'
 
 const LIVE = { current: {} } as unknown as Partial<Record>
 const CORE = { core: { service: 'the service' } } as unknown as Partial<Record>
-const record = (...fields: Partial<Record>[]): Record =>
-  Object.assign(new Record('db', defaultSettings(), { now: 0, wall: 0 }), ...fields)
+const record = (...fields: Partial<Record>[]): Record => {
+  const made: Record = Object.assign(new Record('db', defaultSettings(), { now: 0, wall: 0 }), ...fields)
+  made.phase = PHASE[made.state]
+  return made
+}
 const always = {
   settings: { ...defaultSettings(), restart: { ...defaultSettings().restart, policy: 'always' } },
 } as const
