@@ -10,7 +10,6 @@ import type { Keeper, ServiceCore } from './core.js'
 import type { EventStream } from './event-stream.js'
 import { coreOf } from './foreign.js'
 import type { Operation, OperationHost } from './operation.js'
-import { Queue } from './queue.js'
 import { type OperationsHost, type Ports, Reconciler } from './reconciler.js'
 import { Down, type Exchanging, type Record } from './record.js'
 import { ReplaceOperation } from './replace.js'
@@ -43,7 +42,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   readonly shutdowns: Set<Operation> = new Set()
   /** Told when a service ended of itself or gave up, and when everything is being stopped. */
   readonly watchers: Set<() => void> = new Set()
-  readonly #touched = new Queue<Operation>()
+  #touched = new Set<Operation>()
   #finished = new Set<Operation>()
   #id = 0
   #mark = 0
@@ -199,7 +198,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   }
 
   unregister(name: string, cascade: boolean, force: boolean): Promise<void> {
-    return this.#call(
+    const call = this.#call(
       {},
       () => {
         const record = this.topology.find(name)
@@ -212,12 +211,15 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
           signal: undefined,
           targets: () => all,
           mark: () => {},
-          done: () => all.forEach((each) => void this.#remove(each, operation.beginSeq)),
+          done: () => {
+            for (const each of all) this.#remove(each, operation.beginSeq)
+          },
         })
         return operation
       },
       false,
-    ).then(() => {})
+    )
+    return call.then(() => {})
   }
 
   /** Removes a service at rest without dependents, at once. */
@@ -355,8 +357,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   }
 
   touch(operation: Operation): void {
-    if (!operation.touched) this.#touched.put(operation)
-    operation.touched = true
+    this.#touched.add(operation)
   }
 
   finish(operation: Operation): void {
@@ -368,13 +369,11 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
 
   judge(): boolean {
     this.falling = false
-    const { size } = this.#touched
-    for (let left = size; left > 0; left--) {
-      const operation = this.#touched.take()
-      operation.touched = false
-      operation.judge()
-    }
-    return size > 0
+    if (this.#touched.size === 0) return false
+    const touched = this.#touched
+    this.#touched = new Set()
+    for (const operation of touched) operation.judge()
+    return true
   }
 
   settle(): void {

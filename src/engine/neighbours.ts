@@ -80,9 +80,7 @@ export class Neighbours {
 
   /** What a wait ended in counts no longer: the next start waits anew. */
   unwaive(record: Record): void {
-    const { deps } = record
-    for (let i = 0; i < deps.length; i++) {
-      const edge = deps[i] as Edge
+    for (const edge of record.deps) {
       if (!edge.waived) continue
       edge.waived = false
       if (edge.open && !edge.opens()) this.set(edge, false, 0)
@@ -134,8 +132,8 @@ export class Neighbours {
       changed ??= []
       changed.push(to)
     }
-    if (changed === undefined) return
-    for (const each of changed) for (const { to } of each.deps) if (this.#used(to, by, each.lastSeq)) changed.push(to)
+    for (const each of changed ?? [])
+      for (const { to } of each.deps) if (this.#used(to, by, each.lastSeq)) changed?.push(to)
   }
 
   /** One more or one less dependent in use. */

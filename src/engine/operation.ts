@@ -44,8 +44,6 @@ export abstract class Operation implements Driver, Timed {
   id = 0
   beginSeq = 0
   stage: Stage = 'queued'
-  /** It is about to be judged. */
-  touched = false
   parts: Part[] = []
   bucket: Bucket | undefined
   slot = 0
@@ -119,8 +117,7 @@ export abstract class Operation implements Driver, Timed {
     this.host.falling = true
     this.left = 0
     this.#hurried = false
-    for (let i = 0; i < parts.length; i++) {
-      const part = parts[i] as Part
+    for (const part of parts) {
       const { record } = part
       if (!record.isLive && record.phase !== 'pending') {
         part.done = true
@@ -161,8 +158,7 @@ export abstract class Operation implements Driver, Timed {
     part.record.unawait(part)
     if (part.done) return
     part.done = true
-    this.left--
-    this.host.touch(this)
+    if (--this.left === 0) this.host.touch(this)
   }
 
   unclean(part: Part, error: KeelsonError): void {

@@ -15,7 +15,6 @@ import { Life, type LifeHost } from './life.js'
 import { Neighbours } from './neighbours.js'
 import { Permits } from './permits.js'
 import { asLogger, type Clock, Moment, type Random, tamed } from './ports.js'
-import { Queue } from './queue.js'
 import { Down, type Exchanging, type Part, type Record } from './record.js'
 import { Rest, renew, UNSETTLED } from './rest.js'
 import { isThenable } from './subscribers.js'
@@ -69,7 +68,8 @@ export class Reconciler implements LifeHost, TurnWork {
   readonly #checks: Checks
   readonly #turn: Turn
   readonly #host: OperationsHost
-  readonly #work = new Queue<Record>()
+  #work: Record[] = []
+  #next = 0
   /** Able to start, but for permits; last in registration order first once sorted. */
   #ready: Record[] = []
   #sorted = true
@@ -125,7 +125,7 @@ export class Reconciler implements LifeHost, TurnWork {
     if (cause > 0) record.cause = cause
     if (record.queued) return
     record.queued = true
-    this.#work.put(record)
+    this.#work.push(record)
   }
 
   /** It was registered or removed by a call that is answered at once: so are the mirrors told, also while a turn pauses. */
@@ -141,13 +141,15 @@ export class Reconciler implements LifeHost, TurnWork {
   }
 
   step(): boolean {
-    if (this.#work.size > 0) {
-      const record = this.#work.take()
+    if (this.#next < this.#work.length) {
+      const record = this.#work[this.#next++] as Record
       record.queued = false
       this.#step(record)
       if (!record.ready) record.cause = 0
       return true
     }
+    this.#work = []
+    this.#next = 0
     return this.#host.judge() || this.#start()
   }
 

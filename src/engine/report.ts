@@ -117,8 +117,7 @@ function outcomeOf(part: Part): ServiceOutcome['outcome'] {
 /** From the service that was up last back along the edge that each waited for last; `mark` is borne by no record yet. */
 function startPath(parts: readonly Part[], mark: number): string[] {
   let last: Part | undefined
-  for (let i = 0; i < parts.length; i++) {
-    const part = parts[i] as Part
+  for (const part of parts) {
     const { record, epochBefore, essential } = part
     if (record.epoch <= epochBefore) continue
     record.mark = mark
@@ -140,8 +139,7 @@ function isLater(a: Part, b: Part): boolean {
 /** From the service that came to rest last back along the dependents that each waited for last. */
 function stopPath(parts: readonly Part[], mark: number): string[] {
   let last: Record | undefined
-  for (let i = 0; i < parts.length; i++) {
-    const { record, wasLive } = parts[i] as Part
+  for (const { record, wasLive } of parts) {
     if (!wasLive || record.isLive || record.stop === undefined) continue
     record.mark = mark
     if (last === undefined || restedAt(record) >= restedAt(last)) last = record

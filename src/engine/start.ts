@@ -293,13 +293,8 @@ export class StartOperation extends Operation {
 export function markEssential(topology: Topology, roots: readonly Record[], mark: number): void {
   const found: Record[] = []
   for (const record of roots) if (record.settings.essential) find(record)
-  for (let i = 0; i < found.length; i++) {
-    const needs = topology.needs(found[i] as Record)
-    for (let k = 0; k < needs.length; k++) {
-      const { to, spec } = needs[k] as Need
-      if (!spec.optional && spec.onTimeout === 'fail') find(to)
-    }
-  }
+  for (const record of found)
+    for (const { to, spec } of topology.needs(record)) if (!spec.optional && spec.onTimeout === 'fail') find(to)
 
   function find(record: Record): void {
     if (record.mark === mark) return

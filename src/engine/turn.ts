@@ -3,7 +3,6 @@
 // Knows the order of these things and nothing of what they are.
 
 import type { Clock } from './ports.js'
-import { Queue } from './queue.js'
 
 /** The parts of a turn, in their order. */
 export interface TurnWork {
@@ -31,6 +30,8 @@ const HOOKS = 64
 
 const settled = Promise.resolve()
 
+const NOTHING: unknown[] = []
+
 /** What is to be called, and with what: no closure is made for what happens to every service. */
 type Call<A, B> = (a: A, b: B) => void
 
@@ -44,10 +45,11 @@ export class Turn {
   readonly #work: TurnWork
   readonly #clock: Clock
   /** Each call takes three places: what, and with which two arguments. */
-  readonly #inputs = new Queue<unknown>()
-  readonly #hooks = new Queue<unknown>()
-  /** Places of the inputs that are still to be applied in the present turn. */
-  #due = 0
+  #inputs: unknown[] = []
+  #hooks: unknown[] = []
+  /** The inputs of the present turn, and how far they have been applied. */
+  #turn: unknown[] = NOTHING
+  #applied = 0
   #running = false
   #scheduled = false
   #paused = false
@@ -70,12 +72,12 @@ export class Turn {
   }
 
   readonly post: Post = (input, a, b) => {
-    put(this.#inputs, input, a, b)
+    this.#inputs.push(input, a, b)
     this.wake()
   }
 
   readonly enter: Enter = (hook, a) => {
-    put(this.#hooks, hook, a, undefined)
+    this.#hooks.push(hook, a, undefined)
     this.wake()
   }
 
@@ -112,26 +114,31 @@ export class Turn {
     }
     let more = true
     do {
-      while (more && this.#hooks.size < 3 * HOOKS && !this.#tired()) more = this.#work.step()
+      while (more && this.#hooks.length < 3 * HOOKS && !this.#tired()) more = this.#work.step()
       this.#enter()
     } while (more && !this.#late())
     this.#deliver()
     if (more) return this.#pause()
-    if (this.#hooks.size > 0) return true
+    if (this.#hooks.length > 0) return true
     this.#open = false
     this.#work.ended()
-    if (this.#inputs.size === 0 && this.#hooks.size === 0 && this.#deliver() === 0) return false
+    if (this.#inputs.length === 0 && this.#hooks.length === 0 && this.#deliver() === 0) return false
     return this.#tired() ? this.#pause() : true
   }
 
   /** Applies the inputs of a turn, as far as there is time; returns whether that was all of them. */
   #apply(): boolean {
-    if (this.#due === 0) this.#due = this.#inputs.size // what they post is for the next turn
-    while (this.#due > 0) {
-      this.#due -= 3
-      this.#call(this.#inputs)
-      if (this.#tired() && this.#due > 0) return false
+    if (this.#turn.length === 0) {
+      this.#turn = this.#inputs
+      this.#inputs = []
+      this.#applied = 0
     }
+    while (this.#applied < this.#turn.length) {
+      this.#call(this.#turn, this.#applied)
+      this.#applied += 3
+      if (this.#tired() && this.#applied < this.#turn.length) return false
+    }
+    this.#turn = NOTHING // an engine that rests holds on to no epoch
     this.#open = true
     return true
   }
@@ -160,10 +167,11 @@ export class Turn {
 
   #enter(): void {
     this.#work.decided()
-    const { size } = this.#hooks
-    if (size === 0) return
-    for (let left = size; left > 0; left -= 3) this.#call(this.#hooks)
-    this.#units += size / 3
+    if (this.#hooks.length === 0) return
+    const hooks = this.#hooks
+    this.#hooks = []
+    for (let i = 0; i < hooks.length; i += 3) this.#call(hooks, i)
+    this.#units += hooks.length / 3
     this.#now = this.#work.passed()
   }
 
@@ -175,12 +183,9 @@ export class Turn {
   }
 
   /** Nothing that goes wrong in one of them may cost another one its turn; it surfaces when the turn is over. */
-  #call(calls: Queue<unknown>): void {
-    const call = calls.take() as Call<unknown, unknown>
-    const a = calls.take()
-    const b = calls.take()
+  #call(calls: readonly unknown[], i: number): void {
     try {
-      call(a, b)
+      ;(calls[i] as Call<unknown, unknown>)(calls[i + 1], calls[i + 2])
     } catch (error) {
       this.#faults.push(error)
     }
@@ -198,10 +203,4 @@ export class Turn {
     this.#measure()
     this.run()
   }
-}
-
-function put(calls: Queue<unknown>, call: unknown, a: unknown, b: unknown): void {
-  calls.put(call)
-  calls.put(a)
-  calls.put(b)
 }
