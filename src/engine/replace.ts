@@ -102,7 +102,17 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
     const gone = record.deps.find(({ to, spec }) => !spec.optional && to.core === undefined)?.to.name
     if (gone !== undefined)
       for (const part of record.claims) part.driver.failed(part, this.host.topology.missing(record.name, gone), true)
+    else if (this.#isInVain()) for (const part of record.claims.slice()) part.driver.overtaken(part)
     this.host.touch(this)
+  }
+
+  /** It waits, transitively, for one that was told to be down when nobody knew that it would be needed (R8). */
+  #isInVain(): boolean {
+    const awaited = new Set([this.#record])
+    for (const { deps } of awaited)
+      for (const edge of deps)
+        if (!edge.spec.optional && ((edge.to.down > 0 && edge.to.isLive) || !edge.opens())) awaited.add(edge.to)
+    return [...awaited].some(({ down }) => down > 0)
   }
 
   notExchanged(error: unknown): void {

@@ -237,6 +237,21 @@ describe('R49 what else is in flight', () => {
     expect([start.code, s.state('mq'), s.state('x')]).toEqual(['CANCELLED', 'stopped', 'waiting'])
   })
 
+  it('R8 R49 what is put back requires what was stopped meanwhile: the starts that wait for it are overtaken', async () => {
+    const s = stage({ db: {}, orm: { dependsOn: ['db'] }, x: { ...OLD, dependsOn: ['orm'] } })
+    await s.boot(10)
+    const replaced = s.watch(s.app.replace(pair(s, { fails: 9 }).service))
+    await s.clock.advance(15)
+    const started = s.watch(s.app.startService('x', { onFailure: 'retry' }))
+    const stopped = s.watch(s.app.stopService('db'))
+    await s.clock.advance(100)
+    expect([stopped.state, replaced.code, started.code]).toEqual(['resolved', 'START_INCOMPLETE', 'CANCELLED'])
+    expect([s.state('db'), s.state('orm'), s.state('x')]).toEqual(['stopped', 'waiting', 'waiting'])
+    await s.app.startService('db')
+    await s.clock.advance(100)
+    expect([s.state('db'), s.state('x')]).toEqual(['running', 'running'])
+  })
+
   it('R49 a restart meanwhile is joined by one start of the new one, or follows it', async () => {
     const { s, two } = await inTheMiddle(5)
     const restart = s.watch(s.app.restartService('x'))

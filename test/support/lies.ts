@@ -88,6 +88,9 @@ export const aborted: Scenario = scenario(
 )
 export const removed: Scenario = scenario([service('a', { stop: slow(5) })], [call(10, 'unregister', 'a')])
 export const replaced: Scenario = scenario([service('a')], [call(10, 'replace', 0)], { extras: [service('a')] })
+export const exchanged: Scenario = scenario([service('a')], [call(10, 'replace', 0), call(10, 'start')], {
+  extras: [service('a', { start: slow(20) })],
+})
 /** It would close a cycle by the time at which the old one is gone. */
 export const unreplaced: Scenario = scenario(
   [service('a', { stop: slow(20) })],

@@ -1,13 +1,25 @@
-/** Lies about how stops come out and about the order and the causes of events, as the laws of these are told them. */
+/** Lies about how starts and stops come out and about the order and the causes of events, as the laws of these are told them. */
 import { type AnyEvent, KeelsonError } from 'keelson'
 import { causes, delivery, fold, numbers, origins } from '../../src/testing/laws/events.js'
 import { listeners } from '../../src/testing/laws/listeners.js'
+import { outcomes } from '../../src/testing/laws/operations.js'
 import { answers, cleanness } from '../../src/testing/laws/stops.js'
-import { audience, crashing, pair, unclean } from './lies.js'
+import { audience, crashing, exchanged, pair, unclean } from './lies.js'
 import { event, first, isEvent, type Lie, up, without } from './tampered.js'
 
 /** They are told in test/testing/laws.test.ts, with all the others. */
 export const MORE_LIES: readonly Lie[] = [
+  [
+    'R29 a start resolves before what has been exchanged is up',
+    outcomes,
+    exchanged,
+    () =>
+      first(
+        'event',
+        (seen) => seen.at === 10 && isEvent(seen, { type: 'operation', operation: 'start', phase: 'begin' }),
+        (seen) => [seen, { ...seen, event: { ...seen.event, phase: 'end', outcome: 'done' } as AnyEvent }],
+      ),
+  ],
   [
     'R31 an onStop failed and the stop is told to be clean',
     cleanness,

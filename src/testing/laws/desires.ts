@@ -49,9 +49,9 @@ export const fixpoint: Law = {
   },
 }
 
-/** Whether an operation under way may be taking back what it wants. */
-function mayRollBack({ operations }: Chronicle): boolean {
-  for (const call of operations.values()) if (call.abortedAt >= 0 || policyOf(call) !== 'keep') return true
+/** Whether an operation may be taking back what it wants: also one whose turn is under way, of which nothing is told yet. */
+function mayRollBack({ calls }: Chronicle): boolean {
+  for (const call of calls.values()) if (call.abortedAt >= 0 || policyOf(call) !== 'keep') return true
   return false
 }
 

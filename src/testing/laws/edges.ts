@@ -93,16 +93,27 @@ export const orderly: Law = {
 }
 
 /**
- * Granted: as above; who was on the way to its end before the call; who is checked, and may have been found unhealthy
+ * Granted: as above; who was on the way to its end before it took effect; who is checked, and may have been found unhealthy
  * meanwhile; and a start of all that ends the order of the stop.
  */
 export const shutdown: Law = {
   title: 'R13 in a stop of all onStop waits for whoever depends on it, over whatever edge',
-  hears: ['call', 'enter'],
+  hears: ['call', 'enter', 'event'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const graph = graphOf(scene)
     const leaving = new Set<string>()
+    const look = (): void => {
+      for (const status of scene.app.snapshot().services)
+        if (ending(status) || status.phase === 'moving') leaving.add(status.name)
+    }
+    /** Somebody asked for it in the middle of a turn: until it begins, that turn may bring others to their end. */
+    const isComing = (): boolean => {
+      for (const { seen, begin } of chronicle.calls.values())
+        if ((seen.call === 'stop' || seen.call === 'dispose') && seen.from !== 'script' && begin === undefined)
+          return true
+      return false
+    }
     const isDown = (): boolean => {
       let isDown = false
       for (const { seen } of chronicle.calls.values()) {
@@ -115,9 +126,8 @@ export const shutdown: Law = {
       chronicle.see(seen)
       if (seen.kind === 'call' && (seen.call === 'stop' || seen.call === 'dispose')) {
         leaving.clear()
-        for (const status of scene.app.snapshot().services)
-          if (ending(status) || status.phase === 'moving') leaving.add(status.name)
-      }
+        look()
+      } else if (seen.kind === 'event' && isComing()) look()
       const { life } = chronicle
       if (seen.kind !== 'enter' || seen.hook !== 'stop' || seen.reason !== 'shutdown' || life === undefined)
         return undefined

@@ -112,8 +112,6 @@ export const outcomes: Law = {
     /** What each operation waits for, as far as that is plain: its target, or the essential ones of a start of all. */
     const waits = new Map<number, readonly string[]>()
     let started = 0
-    let graph = -1
-    const instances = new Map<string, number>()
     const isUp = (name: string): boolean => {
       const known = chronicle.services.get(name)
       if (known === undefined || known.completed !== false) return true
@@ -123,20 +121,15 @@ export const outcomes: Law = {
       const all: string[] = []
       for (const { seen } of chronicle.calls.values()) if (seen.call === 'unregister') return all // who goes with it is open
       for (const name of chronicle.services.keys()) {
-        const declared = scene.service(name)
-        // One that was exchanged in this very turn may have been another when the call took effect.
-        if (declared?.essential === true && declared.autoStart && instances.get(name) === declared.instance)
-          all.push(name)
+        // What is essential is what was registered when the call took effect: while it is being exchanged, any of these.
+        const candidates = [scene.service(name), ...chronicle.newcomers(name)]
+        if (candidates.every((each) => each?.essential === true && each.autoStart)) all.push(name)
       }
       return all
     }
     return (seen) => {
       chronicle.see(seen)
       const { called } = chronicle
-      if (chronicle.cut !== undefined && chronicle.quiet && chronicle.graph !== graph) {
-        graph = chronicle.graph
-        for (const name of chronicle.services.keys()) instances.set(name, scene.service(name)?.instance ?? 0)
-      }
       if (seen.kind !== 'event' || seen.event.type !== 'operation' || called === undefined) return undefined
       const { operation, target, id, phase, outcome, seq, error } = seen.event
       if (phase === 'begin') {

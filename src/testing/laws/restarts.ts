@@ -2,8 +2,10 @@
 
 import { type HealthEvent, type HealthStatus, isKeelsonError, type RetryEvent, type StateEvent } from '../../index.js'
 import type { Law, SceneService } from '../observation.js'
+import { KINDS } from './calls.js'
 import { type Chronicle, CUTS, chronicleOf } from './chronicle.js'
 import { phaseOf } from './known.js'
+import { policyOf } from './model.js'
 
 const backsOff = (state: string): boolean => state === 'retrying' || state === 'unreachable'
 
@@ -278,16 +280,17 @@ export const due: Law = {
   },
 }
 
-/** Granted: the culprit of a start that was rolled back, which is left `failed` with its error (R29). */
+const STARTS: readonly string[] = ['start', 'restart', 'replace']
+
+/** Granted: the culprit of a start that was rolled back, or may have been, which is left `failed` with its error (R29). */
 export const endings: Law = {
   title: 'R20 what fails without having been tried waited in vain',
   hears: ['event'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const rollsBack = (): boolean => {
-      for (const { seen } of chronicle.operations.values())
-        if (seen.call === 'start' ? seen.onFailure !== 'keep' : seen.onFailure !== undefined || seen.call === 'replace')
-          return true
+      for (const call of chronicle.operations.values())
+        if (STARTS.includes(KINDS[call.seen.call]) && policyOf(call) !== 'keep') return true
       return false
     }
     return (seen) => {
