@@ -142,8 +142,7 @@ class Share implements SharedRegistry {
     for (const { attempt = 0, stopReason, ...status } of services) table.add({ ...status, attempt, stopReason, seq })
     const reflect = (each: Observed): void => {
       if (!each.registered) table.remove(each.name)
-      else if (table.has(each.name)) table.update(each)
-      else table.add(each)
+      else if (!table.update(each)) table.add(each)
     }
     this.#ends.push(
       this.#app.mirror((changed) => {
