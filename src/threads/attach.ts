@@ -26,13 +26,16 @@ import { type Place, TableReader } from './table-reader.js'
 import { ThreadEvents } from './thread-events.js'
 import { type Awaited, ServiceView } from './view.js'
 import { checkOptions, checkSignal, type WaitOptions, Waits } from './waits.js'
-import { type Packed, read } from './wire.js'
+import { type Listed, unlist } from './wire.js'
 
 /** Options of `attachRegistry`. */
 export interface AttachOptions {
   /** Which of the registries that are shared with this thread. Default `default`. */
   readonly name?: string
 }
+
+/** What the arguments of calls are called. */
+const ASKED = { names: ['name', 'options'] } as const
 
 const attached = new Map<string, AttachedRegistry>()
 const keyOf = ({ thread, id }: Address): string => `${thread}.${id}`
@@ -219,17 +222,17 @@ export class AttachedRegistry implements AsyncDisposable {
   // Driving
 
   /** `startService` of the orchestrator: the same report, the same errors. */
-  startService(name: string, options: StartOptions = {}): Promise<OperationReport> {
+  startService(name: string, options?: StartOptions): Promise<OperationReport> {
     return this.#report('startService', name, options)
   }
 
   /** `stopService` of the orchestrator: the same report, the same errors. */
-  stopService(name: string, options: StopOptions = {}): Promise<OperationReport> {
+  stopService(name: string, options?: StopOptions): Promise<OperationReport> {
     return this.#report('stopService', name, options)
   }
 
   /** `restartService` of the orchestrator: the same report, the same errors. */
-  restartService(name: string, options: StartOptions = {}): Promise<OperationReport> {
+  restartService(name: string, options?: StartOptions): Promise<OperationReport> {
     return this.#report('restartService', name, options)
   }
 
@@ -264,13 +267,13 @@ export class AttachedRegistry implements AsyncDisposable {
   }
 
   /** `unregister` of the orchestrator, for services of any thread: the same errors. */
-  async unregister(name: string, options: UnregisterOptions = {}): Promise<void> {
+  async unregister(name: string, options?: UnregisterOptions): Promise<void> {
     await this.#ask('unregister', name, options)
   }
 
   /** `explain` of the orchestrator. @throws `SERVICE_NOT_FOUND` */
-  explain(name: string): Promise<Explanation> {
-    return this.#ask('explain', name) as Promise<Explanation>
+  async explain(name: string): Promise<Explanation> {
+    return (await this.#ask('explain', name)) as Explanation
   }
 
   /**
@@ -278,13 +281,13 @@ export class AttachedRegistry implements AsyncDisposable {
    * hook or check.
    * @throws `SERVICE_NOT_FOUND`; `SERVICE_INVALID` naming a field of its data that cannot cross.
    */
-  getServiceStatus(name: string): Promise<ServiceStatus> {
-    return this.#ask('getServiceStatus', name) as Promise<ServiceStatus>
+  async getServiceStatus(name: string): Promise<ServiceStatus> {
+    return (await this.#ask('getServiceStatus', name)) as ServiceStatus
   }
 
   /** `health` of the orchestrator. */
-  health(): Promise<HealthReport> {
-    return this.#ask('health') as Promise<HealthReport>
+  async health(): Promise<HealthReport> {
+    return (await this.#ask('health')) as HealthReport
   }
 
   /** `graph` of the orchestrator. */
@@ -330,17 +333,18 @@ export class AttachedRegistry implements AsyncDisposable {
     this.#lodgers.clear()
   }
 
-  async #ask(call: string, name?: string, options: object = {}): Promise<unknown> {
+  /** @throws at once what is wrong with the call here. */
+  #ask(call: string, name?: string, options?: object): Promise<unknown> {
     if (this.#closed) throw gone()
-    const names = ['name', 'options']
-    if (typeof options !== 'object' || options === null) return this.#link.call(call, [name, options], { names })
+    if (options === undefined) return this.#link.call(call, [name], ASKED)
+    if (typeof options !== 'object' || options === null) return this.#link.call(call, [name, options], ASKED)
     const { signal, ...rest } = options as CallOptions
     checkSignal(`${call}('${String(name)}')`, signal)
-    return this.#link.call(call, [name, rest], { signal, names })
+    return this.#link.call(call, [name, rest], { ...ASKED, signal })
   }
 
-  async #report(call: string, name: string, options: object): Promise<OperationReport> {
-    return read((await this.#ask(call, name, options)) as Packed) as OperationReport
+  async #report(call: string, name: string, options: object | undefined): Promise<OperationReport> {
+    return unlist((await this.#ask(call, name, options)) as Listed)
   }
 
   #neighbour(name: string): unknown {

@@ -4,13 +4,20 @@
 import { setMaxListeners } from 'node:events'
 import type { MessagePort } from 'node:worker_threads'
 import { KeelsonError } from '../index.js'
-import { type Errors, type Packed, pack, uncrossable, unpack } from './wire.js'
+import { type Errors, pack, uncrossable, unpack } from './wire.js'
 
 const KIND = { call: 0, done: 1, failed: 2, aborted: 3, abort: 4, item: 5, more: 6, notice: 7 } as const
 type Kind = (typeof KIND)[keyof typeof KIND]
-/** What is called, how many items the caller has room for, and whether it may give up. */
-type Wants = readonly [name: string, room: number, abortable: boolean]
-type Message = readonly [kind: Kind, id: number | string, value?: unknown, errors?: Errors | undefined, more?: unknown]
+/** Flat, for each list in a list takes its time: of a call also what is called, how many items its caller has room for. */
+type Message = readonly [
+  kind: Kind,
+  id: number | string,
+  value?: unknown,
+  errors?: Errors | undefined,
+  name?: string,
+  room?: number,
+  abortable?: boolean,
+]
 
 /** What an answer is given beside its arguments. */
 export interface Asked {
@@ -145,9 +152,9 @@ export class Link {
       })
       this.hold()
       signal?.addEventListener('abort', abort, { once: true })
-      const wants: Wants = [name, items === undefined ? 0 : ROOM, signal !== undefined]
       try {
-        this.#send(KIND.call, id, args, wants)
+        const [plain, errors] = pack(args)
+        this.#post([KIND.call, id, plain, errors, name, items === undefined ? 0 : ROOM, signal !== undefined])
       } catch (error) {
         const why = args.map((arg, i) => uncrossable(arg, names[i] ?? `argument ${i + 1}`)).find((found) => found)
         const told =
@@ -183,7 +190,7 @@ export class Link {
     this.#ended()
   }
 
-  #receive([kind, id, value, errors, more]: Message): void {
+  #receive([kind, id, value, errors, name = '', room = 0, abortable = false]: Message): void {
     if (this.#closed) return
     if (kind === KIND.notice) {
       try {
@@ -192,7 +199,7 @@ export class Link {
       return
     }
     const number = id as number
-    if (kind === KIND.call) this.#answer(number, unpack(value, errors) as unknown[], more as Wants)
+    if (kind === KIND.call) this.#answer(number, unpack(value, errors) as unknown[], name, room, abortable)
     else if (kind === KIND.abort) this.#answering.get(number)?.abort(ABORTED)
     else if (kind === KIND.more) this.#answering.get(number)?.more(value as number)
     else {
@@ -206,7 +213,7 @@ export class Link {
     }
   }
 
-  #answer(id: number, args: readonly unknown[], [name, room, abortable]: Wants): void {
+  #answer(id: number, args: readonly unknown[], name: string, room: number, abortable: boolean): void {
     const answering = new Answering(room, abortable ? undefined : this.#over.signal, (item) =>
       this.#send(KIND.item, id, item),
     )
@@ -246,9 +253,9 @@ export class Link {
     else this.#send(KIND.failed, id, error)
   }
 
-  #send(kind: Kind, id: number | string, value: unknown, more?: unknown): void {
-    const [plain, errors]: Packed = pack(value)
-    this.#post(more === undefined ? [kind, id, plain, errors] : [kind, id, plain, errors, more])
+  #send(kind: Kind, id: number | string, value: unknown): void {
+    const [plain, errors] = pack(value)
+    this.#post(errors === undefined ? [kind, id, plain] : [kind, id, plain, errors])
   }
 
   #post(message: Message): void {

@@ -18,7 +18,7 @@ import { type Failure, type Lodged, Lodging } from './lodging.js'
 import { type Address, address, bequeath, door, here, inherited } from './ports.js'
 import { TableWriter } from './table-writer.js'
 import { checkOptions } from './waits.js'
-import { uncrossable, write } from './wire.js'
+import { list, uncrossable } from './wire.js'
 
 /** Options of `shareRegistry`. */
 export interface ShareOptions {
@@ -142,8 +142,7 @@ class Share implements SharedRegistry {
     for (const { attempt = 0, stopReason, ...status } of services) table.add({ ...status, attempt, stopReason, seq })
     const reflect = (each: Observed): void => {
       if (!each.registered) table.remove(each.name)
-      else if (table.has(each.name)) table.update(each)
-      else table.add(each)
+      else if (!table.update(each)) table.add(each)
     }
     this.#ends.push(
       this.#app.mirror((changed) => {
@@ -273,10 +272,10 @@ class Tenant {
     const named = (name: unknown): string => name as string
     const lodging = (key: unknown): Lodging | undefined => this.#own.get(key as number)
     return {
-      startService: ([name, options], { signal }) => app.startService(named(name), within(options, signal)).then(write),
-      stopService: ([name, options], { signal }) => app.stopService(named(name), within(options, signal)).then(write),
+      startService: ([name, options], { signal }) => app.startService(named(name), within(options, signal)).then(list),
+      stopService: ([name, options], { signal }) => app.stopService(named(name), within(options, signal)).then(list),
       restartService: ([name, options], { signal }) =>
-        app.restartService(named(name), within(options, signal)).then(write),
+        app.restartService(named(name), within(options, signal)).then(list),
       register: ([lodged]) => this.#register(lodged as Lodged),
       unregister: ([name, options]) => app.unregister(named(name), options as object),
       explain: ([name]): Explanation => app.explain(named(name)),
@@ -346,6 +345,7 @@ function crossable(services: readonly ServiceStatus[]): ServiceStatus[] {
 
 /** Options as they were given there, with the signal that stands for the one there. */
 function within(options: unknown, signal: AbortSignal): object {
+  if (options === undefined) return { signal }
   return typeof options === 'object' && options !== null ? { ...options, signal } : (options as object)
 }
 

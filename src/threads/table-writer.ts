@@ -75,15 +75,11 @@ export class TableWriter {
     this.#listed()
   }
 
-  /** Tells what a service is now. */
-  update(entry: Entry): void {
+  /** Tells what a service is now; returns whether its name stands in it. */
+  update(entry: Entry): boolean {
     const at = this.#places.get(entry.name)
     if (at !== undefined) this.#fill(at, entry)
-  }
-
-  /** Whether the name stands in it. */
-  has(name: string): boolean {
-    return this.#places.has(name)
+    return at !== undefined
   }
 
   /** From now on whoever waits is told that nobody will write here any more. */
@@ -94,17 +90,15 @@ export class TableWriter {
   }
 
   #fill(at: number, { state, health, stopReason, epoch, attempt, since, seq }: Omit<Entry, 'name'>): void {
-    const words = this.#words
-    const word = Atomics.load(words, at + RECORD.now)
-    const next = changed(word, state, health, stopReason)
+    const next = changed(this.#get(at + RECORD.now), state, health, stopReason)
     const to = copyOf(at, next)
-    Atomics.store(words, to + FIELD.epoch, epoch)
-    Atomics.store(words, to + FIELD.attempt, attempt)
-    Atomics.store(words, to + FIELD.time, low(since))
-    Atomics.store(words, to + FIELD.time + 1, high(since))
-    Atomics.store(words, to + FIELD.seq, low(seq))
-    Atomics.store(words, to + FIELD.seq + 1, high(seq))
-    Atomics.store(words, at + RECORD.now, next)
+    this.#set(to + FIELD.epoch, epoch)
+    this.#set(to + FIELD.attempt, attempt)
+    this.#set(to + FIELD.time, low(since))
+    this.#set(to + FIELD.time + 1, high(since))
+    this.#set(to + FIELD.seq, low(seq))
+    this.#set(to + FIELD.seq + 1, high(seq))
+    this.#set(at + RECORD.now, next)
     this.#wake(at + RECORD.now)
   }
 
@@ -200,12 +194,15 @@ export class TableWriter {
     else same.push(at)
   }
 
+  // Of words that nobody else writes: the flags are not for these two. An atomic access takes many times as long as a
+  // plain one; what this thread has written itself it may read plainly, and most of what it writes stands there already.
+
   #get(at: number): number {
-    return Atomics.load(this.#words, at)
+    return this.#words[at] as number
   }
 
   #set(at: number, value: number): void {
-    Atomics.store(this.#words, at, value)
+    if (this.#words[at] !== value) Atomics.store(this.#words, at, value)
   }
 }
 

@@ -1,7 +1,14 @@
 // How values cross from thread to thread: as they are, but for errors, which structured cloning would strip of all that
 // makes them useful - their code, their class, their causes. Says which field it is that cannot cross.
 
-import { ERROR_CODES, type ErrorCode, isKeelsonError, KeelsonError } from '../index.js'
+import {
+  ERROR_CODES,
+  type ErrorCode,
+  isKeelsonError,
+  KeelsonError,
+  type OperationReport,
+  type ServiceOutcome,
+} from '../index.js'
 
 type Step = string | number
 /** Errors that were taken out of a value, each with the way to where it stood. */
@@ -36,7 +43,7 @@ const KINDS = new Map<string, new (message?: string) => Error>(
 
 /** Makes a value ready for the way. What holds no error is sent as it is. */
 export function pack(value: unknown): Packed {
-  if (!holdsError(value, new Set())) return [value]
+  if (!holdsError(value)) return [value]
   const errors: [Step[], Sent][] = []
   return [strip(value, [], errors, new Map()), errors]
 }
@@ -57,15 +64,49 @@ export function unpack(value: unknown, errors: Errors = []): unknown {
   return whole
 }
 
-/** The same for a report, as text: cloning an object of so many fields takes longer than all the rest of its way. */
-export function write(report: unknown): Packed {
-  const [plain, errors] = pack(report)
-  return [JSON.stringify(plain), errors]
+/**
+ * A report as a flat list: to clone its objects, or to write them down as text, takes longer than all the rest of their
+ * way. What is of the report itself comes first, then the critical path, then a row for each service.
+ */
+export type Listed = readonly unknown[]
+type Head = [
+  operation: OperationReport['operation'],
+  target: string | undefined,
+  outcome: OperationReport['outcome'],
+  duration: number,
+  path: number,
+]
+const HEAD = 5
+type Row = [
+  name: string,
+  outcome: ServiceOutcome['outcome'],
+  state: ServiceOutcome['state'],
+  hookDuration: number | undefined,
+  error: unknown,
+  waitedFor: ServiceOutcome['waitedFor'] | undefined,
+]
+const ROW = 6
+
+/** Makes a report ready for the way. */
+export function list({ operation, target, outcome, duration, criticalPath, services }: OperationReport): Listed {
+  const all: unknown[] = [operation, target, outcome, duration, criticalPath.length, ...criticalPath]
+  for (const { name, outcome, state, hookDuration, error, waitedFor } of services)
+    all.push(name, outcome, state, hookDuration, error, waitedFor.length > 0 ? waitedFor : undefined)
+  return all
 }
 
-/** What `write` was given. */
-export function read([text, errors]: Packed): unknown {
-  return unpack(JSON.parse(text as string), errors)
+/** The report that `list` was given. */
+export function unlist(all: Listed): OperationReport {
+  const [operation, target, outcome, duration, path] = all as Head
+  const services: ServiceOutcome[] = []
+  for (let at = HEAD + path; at < all.length; at += ROW) services.push(unlisted(all.slice(at, at + ROW) as Row))
+  const criticalPath = all.slice(HEAD, HEAD + path) as string[]
+  return { operation, ...(target === undefined ? {} : { target }), outcome, duration, services, criticalPath }
+}
+
+function unlisted([name, outcome, state, hookDuration, error, waitedFor = []]: Row): ServiceOutcome {
+  const took = hookDuration === undefined ? {} : { hookDuration }
+  return { name, outcome, state, waitedFor, ...took, ...(error === undefined ? {} : { error }) }
 }
 
 const isError = (value: unknown): value is Error => value instanceof Error || isKeelsonError(value)
@@ -78,12 +119,14 @@ function isPlain(value: unknown): value is Record<string, unknown> | unknown[] {
   return prototype === Object.prototype || prototype === null
 }
 
-function holdsError(value: unknown, seen: Set<object>): boolean {
+/** `above` is what it was found in, and all else that was looked into before. */
+function holdsError(value: unknown, above?: Set<object>): boolean {
   if (typeof value !== 'object' || value === null) return false
-  if (isError(value)) return true
-  if (!isPlain(value) || seen.has(value)) return false
-  seen.add(value)
-  for (const each of Object.values(value)) if (holdsError(each, seen)) return true
+  if (!isPlain(value)) return isError(value)
+  if (above?.has(value)) return false
+  above?.add(value)
+  for (const each of Array.isArray(value) ? value : Object.values(value))
+    if (typeof each === 'object' && holdsError(each, above ?? new Set([value]))) return true
   return false
 }
 

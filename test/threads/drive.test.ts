@@ -1,8 +1,9 @@
 /** What the calls of another thread give: the same results and the same errors as in the owner's thread. */
 import { Socket } from 'node:net'
-import { defineService, type KeelsonError, type OperationReport, Orchestrator } from 'keelson'
+import { defineService, KeelsonError, type OperationReport, Orchestrator } from 'keelson'
 import { VirtualClock } from 'keelson/testing'
 import { describe, expect, it } from 'vitest'
+import { type Listed, list, pack, unlist, unpack } from '../../src/threads/wire.js'
 import { farThread, reaches, shared } from '../support/threads-far.js'
 
 /** An application of which most can be told. */
@@ -43,6 +44,26 @@ describe('R33 R50 driving from another thread', () => {
     ])
     expect(found).toEqual(expected)
     expect(theirs.getAllServices()).toEqual(mine.getAllServices())
+  })
+
+  it('R33 a report of many lines crosses whole: waits, errors, the whole path', () => {
+    const line = { name: 'b', outcome: 'started', state: 'running', waitedFor: [{ name: 'a', duration: 5 }] } as const
+    const error = new KeelsonError('START_FAILED', 'it broke', { cause: new TypeError('inside') })
+    const report: OperationReport = {
+      operation: 'start',
+      outcome: 'done',
+      duration: 7.5,
+      services: [
+        { ...line, hookDuration: 0 },
+        { ...line, waitedFor: [], outcome: 'unchanged' },
+        { ...line, outcome: 'failed', state: 'failed', error },
+      ],
+      criticalPath: ['a', 'b'],
+    }
+    const found = unlist(unpack(...structuredClone(pack(list(report)))) as Listed)
+    expect(found).toStrictEqual(report)
+    expect(JSON.stringify(found)).toBe(JSON.stringify(report))
+    expect(found.services[2]?.error).toBeInstanceOf(KeelsonError)
   })
 
   it('R28 R42 status, health, explanation and graph are the owner’s', async () => {

@@ -35,25 +35,33 @@ async function read(count: number): Promise<Figures> {
   return figures
 }
 
-async function drive(count: number): Promise<Figures> {
+/** One call at a time in turns of rounds, the first half of which is for warming up. */
+async function drive(rounds: number, calls: number): Promise<Figures> {
   const services = await attachRegistry()
   const bare = port as MessagePort
-  const each = async (calls: number, call: (i: number) => Promise<unknown>): Promise<number> => {
-    const began = performance.now()
-    for (let i = 0; i < calls; i++) await call(i)
-    return ((performance.now() - began) * 1_000) / calls
+  let answered = (): void => {}
+  bare.on('message', () => answered())
+  const ask = (what: string): Promise<void> =>
+    new Promise((resolve) => {
+      answered = resolve
+      bare.postMessage([1, what])
+    })
+  const turn = (i: number): 'stopService' | 'startService' => (i % 2 === 0 ? 'stopService' : 'startService')
+  const cases: Record<string, (i: number) => Promise<unknown>> = {
+    bare: () => ask('ping'),
+    floor: (i) => ask(turn(i)),
+    start: (i) => services[turn(i)]('service-3'),
   }
-  const ping = (): Promise<unknown> => new Promise((resolve) => bare.once('message', resolve).postMessage([1, 'ping']))
-  const turn = (i: number): Promise<unknown> =>
-    i % 2 === 0 ? services.stopService('service-3') : services.startService('service-3')
-  const times: Record<'bare' | 'start', number[]> = { bare: [], start: [] }
-  for (let k = 0; k < 8; k++) {
-    times.bare.push(await each(count / 4, ping))
-    times.start.push(await each(count / 4, turn))
-  }
+  const times = new Map(Object.keys(cases).map((name) => [name, [] as number[]]))
+  for (let k = 0; k < rounds; k++)
+    for (const [name, call] of Object.entries(cases)) {
+      const began = performance.now()
+      for (let i = 0; i < calls; i++) await call(i)
+      times.get(name)?.push(((performance.now() - began) * 1_000) / calls)
+    }
   await services.close()
   bare.close()
-  return { bare: median(times.bare.slice(2)), start: median(times.start.slice(2)) }
+  return Object.fromEntries([...times].map(([name, all]) => [name, median(all.slice(rounds / 2))]))
 }
 
 async function wake(count: number, gate: Int32Array, times: BigInt64Array): Promise<Figures> {
@@ -94,7 +102,7 @@ parent.on('message', async (asked) => {
     port = asked.port
     parent.postMessage('ready')
   } else if (asked.read !== undefined) parent.postMessage(await read(asked.read))
-  else if (asked.drive !== undefined) parent.postMessage(await drive(asked.drive))
+  else if (asked.drive !== undefined) parent.postMessage(await drive(asked.drive, asked.calls))
   else if (asked.wake !== undefined) parent.postMessage(await wake(asked.wake, asked.gate, asked.times))
   else if (asked.verify !== undefined) parent.postMessage(await verify(asked.verify))
 })

@@ -12,9 +12,10 @@ import type { Figures, Params, Results, Row, Scenario } from '../scenario.js'
 import { median } from '../statistics.js'
 
 const SERVICES = 1_000
-const ROUND_TRIPS = 3_000
+const ROUNDS = 160
+const CALLS = 100
 const WAKES = 1_500
-const CYCLES = 1_500
+const CYCLES = 100
 
 const door = (name: string): string => entry.replace(/index\.js$/, `${name}/index.js`)
 const load = async (): Promise<typeof Keelson & typeof Threads> => ({
@@ -37,10 +38,16 @@ class Helper {
   }
 }
 
-async function application(): Promise<{ app: Keelson.Orchestrator; shared: Threads.SharedRegistry }> {
-  const { Orchestrator, defineService, shareRegistry } = await load()
+async function started(): Promise<Keelson.Orchestrator> {
+  const { Orchestrator, defineService } = await load()
   const app = new Orchestrator({ services: Array.from({ length: SERVICES }, (_, i) => defineService(`service-${i}`)) })
   await app.start()
+  return app
+}
+
+async function application(): Promise<{ app: Keelson.Orchestrator; shared: Threads.SharedRegistry }> {
+  const { shareRegistry } = await load()
+  const app = await started()
   return { app, shared: shareRegistry(app) }
 }
 
@@ -56,20 +63,34 @@ async function reading(readers: number): Promise<Figures> {
   return { read: mean('read'), map: mean('map') }
 }
 
-/** Microseconds of a start and a stop by message, and of a bare round trip. */
+/**
+ * Microseconds of a start and a stop: by message, in the owner's own thread, and of a bare round trip without and with
+ * the same start or stop in it.
+ */
 async function driving(): Promise<Figures> {
   const { app, shared } = await application()
   const helper = new Helper()
   const { port1, port2 } = new MessageChannel()
-  port1.on('message', (message) => port1.postMessage(message))
+  const does = (what: string): Promise<unknown> => app[what as 'startService' | 'stopService']('service-3')
+  port1.on('message', async ([, what]: [number, string]) => {
+    if (what !== 'ping') await does(what)
+    port1.postMessage([1, what])
+  })
   helper.worker.postMessage({ port: port2 }, [port2])
   await once(helper.worker, 'message')
-  const figures = await helper.ask({ drive: ROUND_TRIPS })
+  const local: number[] = []
+  for (let k = 0; k < ROUNDS; k++) {
+    const began = performance.now()
+    for (let i = 0; i < CALLS; i++) await does(i % 2 === 0 ? 'stopService' : 'startService')
+    local.push(((performance.now() - began) * 1_000) / CALLS)
+    await new Promise((resolve) => setImmediate(resolve)) // no task of the host lasts for long
+  }
+  const figures = await helper.ask({ drive: ROUNDS, calls: CALLS })
   await helper.close()
   port1.close()
   await shared.close()
   await app.stop()
-  return figures
+  return { ...figures, local: median(local.slice(ROUNDS / 2)) }
 }
 
 /** Microseconds from a change to the waiter's next statement in the worker, and from a bare notify to the same. */
@@ -110,31 +131,30 @@ async function waking(): Promise<Figures> {
   return figures
 }
 
-/** Microseconds of a transition in the owner: unheard, with one subscriber, and shared. */
+/**
+ * Microseconds of a transition in the owner: unheard, with one subscriber, and shared; three applications side by side,
+ * in turns of short rounds, the first half of which is for warming up.
+ */
 async function sharing(): Promise<Figures> {
-  const { app, shared } = await application()
-  await shared.close()
   const { shareRegistry } = await load()
-  const cycles = async (): Promise<number> => {
-    const began = performance.now()
-    for (let i = 0; i < CYCLES; i++) {
-      await app.stopService(`service-${i % SERVICES}`)
-      await app.startService(`service-${i % SERVICES}`)
+  const apps = { unheard: await started(), heard: await started(), shared: await started() }
+  apps.heard.on('state', () => {})
+  const shared = shareRegistry(apps.shared)
+  const times = { unheard: [] as number[], heard: [] as number[], shared: [] as number[] }
+  for (let k = 0; k < ROUNDS; k++)
+    for (const [name, app] of Object.entries(apps) as [keyof typeof apps, Keelson.Orchestrator][]) {
+      const began = performance.now()
+      for (let i = 0; i < CYCLES; i++) {
+        const service = `service-${(k * CYCLES + i) % SERVICES}`
+        await app.stopService(service)
+        await app.startService(service)
+      }
+      times[name].push(((performance.now() - began) * 1_000) / (CYCLES * 4))
+      await new Promise((resolve) => setImmediate(resolve)) // no task of the host lasts for long
     }
-    return ((performance.now() - began) * 1_000) / (CYCLES * 4)
-  }
-  const times: Record<'unheard' | 'heard' | 'shared', number[]> = { unheard: [], heard: [], shared: [] }
-  for (let k = 0; k < 12; k++) {
-    times.unheard.push(await cycles())
-    const end = app.on('state', () => {})
-    times.heard.push(await cycles())
-    end()
-    const open = shareRegistry(app)
-    times.shared.push(await cycles())
-    await open.close()
-  }
-  await app.stop()
-  return Object.fromEntries(Object.entries(times).map(([name, all]) => [name, median(all.slice(4))]))
+  await shared.close()
+  for (const app of Object.values(apps)) await app.stop()
+  return Object.fromEntries(Object.entries(times).map(([name, all]) => [name, median(all.slice(ROUNDS / 2))]))
 }
 
 const MEASURES: Readonly<Record<string, () => Promise<Figures>>> = {
@@ -177,6 +197,11 @@ function rows(results: Results): Row[] {
       note: `${median(of('drive', 'start')).toFixed(1)} µs, bare ${median(of('drive', 'bare')).toFixed(1)} µs`,
       atMost: 1.5,
       gist: 'a start by message, × a bare `MessagePort` round trip',
+    },
+    {
+      what: 'a start or stop by message: × a bare round trip with that start or stop in it',
+      value: ratio('drive', 'start', 'floor'),
+      note: `${median(of('drive', 'floor')).toFixed(1)} µs; in the owner's thread alone ${median(of('drive', 'local')).toFixed(1)} µs`,
     },
     {
       what: 'waking a waiter: × a bare notify',
