@@ -2,7 +2,6 @@
 // One deadline per checked service in the engine's one structure; a pulse while checks are in flight tells when the host
 // itself was stalled. What a verdict does to the service is the reconciler's.
 
-import pLimit from 'p-limit'
 import { KeelsonError, type Thrown, told } from '../errors.js'
 import { jittered } from '../kernel/backoff.js'
 import { judge, resultOf, type Verdict } from '../kernel/health.js'
@@ -30,13 +29,14 @@ export interface ChecksHost {
 
 export class Checks {
   readonly #host: ChecksHost
-  readonly #limit: ReturnType<typeof pLimit>
+  /** Checks that hold a place among the limited ones; those that wait for one, first come first served. */
+  #placed = 0
+  readonly #waiting = new Set<Check>()
   readonly #checks = new Map<Record, Check>()
   readonly #pulse: Pulse
 
   constructor(host: ChecksHost) {
     this.#host = host
-    this.#limit = pLimit(host.limit)
     this.#pulse = new Pulse(host.clock, host.deadlines)
   }
 
@@ -45,7 +45,7 @@ export class Checks {
     const check = this.#of(record)
     const grace = record.settings.healthCheck.startGrace
     if (grace > 0) this.#host.deadlines.arm(check, this.#host.clock.now() + grace)
-    else this.#host.enter(() => this.#run(check, undefined))
+    else this.#host.enter(this.#run, check)
   }
 
   /** Ends the checks of an epoch; nothing waits for one in flight, and its result is dropped. */
@@ -73,10 +73,32 @@ export class Checks {
     return check
   }
 
+  /** Enters it as soon as there is a place for it. */
+  #place(check: Check): void {
+    if (this.#placed >= this.#host.limit) {
+      this.#waiting.add(check)
+      return
+    }
+    this.#placed++
+    check.placed = true
+    this.#host.enter(this.#run, check)
+  }
+
+  /** Its place goes to the next, or it no longer waits for one. */
+  #leave(check: Check): void {
+    this.#waiting.delete(check)
+    if (!check.placed) return
+    check.placed = false
+    this.#placed--
+    const [next] = this.#waiting
+    if (next === undefined) return
+    this.#waiting.delete(next)
+    this.#place(next)
+  }
+
   /** What is in flight holds a place no longer and is told to end. */
   #release(check: Check): void {
-    check.free?.()
-    check.free = undefined
+    this.#leave(check)
     const { context } = check
     check.context = undefined
     if (context !== undefined) this.#host.enter(() => context.abort())
@@ -85,12 +107,7 @@ export class Checks {
   #due(check: Check): void {
     if (check.over) return
     if (check.bucket !== undefined) return // armed anew meanwhile
-    if (!check.inFlight) {
-      void this.#limit(
-        () => new Promise<void>((free) => (check.over ? free() : this.#host.enter(() => this.#run(check, free)))),
-      )
-      return
-    }
+    if (!check.inFlight) return this.#place(check)
     // Its timeout has passed, or one more interval of hanging.
     const { interval } = check.record.settings.healthCheck
     this.#pulse.look()
@@ -108,11 +125,10 @@ export class Checks {
   }
 
   /** Enters the check hook. The first of an epoch has no place among the limited ones to give back. */
-  #run(check: Check, free: (() => void) | undefined): void {
+  readonly #run = (check: Check): void => {
     const { core, current } = check.record
-    if (check.over || check.inFlight || core === undefined || current === undefined) return free?.()
+    if (check.over || check.inFlight || core === undefined || current === undefined) return this.#leave(check)
     const { timeout } = check.record.settings.healthCheck
-    check.free = free
     check.inFlight = true
     check.void = check.hung = false
     check.began = this.#host.clock.now()
@@ -184,7 +200,8 @@ class Check implements Timed {
   /** Its timeout has passed: it has counted as failed, and does so again with each interval. */
   hung = false
   over = false
-  free: (() => void) | undefined
+  /** It holds one of the limited places. */
+  placed = false
   context: Checking | undefined
 
   constructor(record: Record, onDue: (check: Check) => void) {

@@ -35,21 +35,24 @@ export function report(
   parts: readonly Part[],
   mark: number,
 ): OperationReport {
-  const rows = parts.map(capture)
-  let services: readonly ServiceOutcome[] | undefined
-  return Object.freeze({
-    operation,
-    ...(target === undefined ? {} : { target }),
-    outcome,
-    duration,
-    get services() {
-      services ??= Object.freeze(rows.map(row))
-      return services
-    },
-    criticalPath: Object.freeze(
-      operation === 'stop' || operation === 'unregister' ? stopPath(parts, mark) : startPath(parts, mark),
-    ),
-  })
+  const path = operation === 'stop' || operation === 'unregister' ? stopPath(parts, mark) : startPath(parts, mark)
+  const made = { operation, ...(target === undefined ? {} : { target }), outcome, duration } as OperationReport
+  lines.set(made, { captured: parts.map(capture) })
+  Object.defineProperty(made, 'services', SERVICES)
+  return Object.freeze(Object.assign(made, { criticalPath: Object.freeze(path) }))
+}
+
+/** What reports know of their services, and what of that was looked at. */
+const lines = new WeakMap<OperationReport, { captured: Captured[]; shown?: readonly ServiceOutcome[] }>()
+
+/** One accessor for all of them: with one of its own each is an object of a slow kind, to make and to read. */
+const SERVICES: PropertyDescriptor & ThisType<OperationReport> = {
+  enumerable: true,
+  get() {
+    const own = lines.get(this)
+    if (own !== undefined) own.shown ??= Object.freeze(own.captured.map(row))
+    return own?.shown
+  },
 }
 
 interface Captured extends Omit<ServiceOutcome, 'outcome' | 'hookDuration' | 'waitedFor' | 'error'> {

@@ -11,7 +11,6 @@ const libraries: Record<string, string[]> = {
   deploy: ['zod'],
   observe: ['pino', '@opentelemetry/api'],
 }
-const core = ['p-limit']
 
 const room = (path: string): string | undefined => rooms.find((name) => path.startsWith(`src/${name}/`))
 
@@ -69,10 +68,10 @@ describe('floors', () => {
     expect(bad).toEqual([])
   })
 
-  it('below the rooms only the engine and the façade reach outside, and only for the two libraries of the core', () => {
+  it('below the rooms only the engine and the façade reach outside, and only for what Node brings', () => {
     const bad = sources.flatMap((path) => {
       if (room(path)) return []
-      const allowed = (to: string): boolean => floor(path) >= 2 && (core.includes(to) || to.startsWith('node:'))
+      const allowed = (to: string): boolean => floor(path) >= 2 && to.startsWith('node:')
       return imports(path).flatMap(({ to, at }) => (isOutside(to) && !allowed(to) ? [`${at} imports ${to}`] : []))
     })
     expect(bad).toEqual([])

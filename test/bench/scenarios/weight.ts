@@ -99,7 +99,7 @@ function rows(results: Results): Row[] {
   for (const door of results.figures('min + gzip', 'keelson')) {
     const kilobytes = median(results.values('min + gzip', 'keelson', door))
     const row: Row = { what: `${door}, min + gzip, with all it reaches`, value: kilobytes, unit: 'kB' }
-    rows.push(door === 'keelson' ? { ...row, atMost: 32, gist: 'root entry, min + gzip, its libraries included' } : row)
+    rows.push(door === 'keelson' ? { ...row, atMost: 32, gist: 'root entry, min + gzip' } : row)
   }
   rows.push({
     what: 'packages besides keelson',
