@@ -102,9 +102,9 @@ export const backoffs: Law = {
 interface Tries {
   readonly attempt: number
   readonly seq: number
-  /** Since when it is active, and since when active and healthy. */
-  activeAt: number
+  /** Since when it is active and healthy, at the latest and at the earliest. */
   goodAt: number
+  mayBeGoodAt: number
   /** Its budget may be whole again, and must be. */
   reset: boolean
   whole: boolean
@@ -130,17 +130,20 @@ export const budget: Law = {
       const before = last.get(name)
       if (before === undefined) return
       if (isGood) {
-        if (before.goodAt < 0) before.goodAt = chronicle.now
+        if (before.goodAt >= 0) return
+        before.goodAt = chronicle.now
+        before.mayBeGoodAt = chronicle.earliest
         return
       }
       const stable = chronicle.declared(event)?.restart.stableAfter ?? Number.POSITIVE_INFINITY
       if (before.goodAt >= 0 && chronicle.earliest - before.goodAt >= stable) before.whole = true
+      if (before.goodAt >= 0 && chronicle.now - before.mayBeGoodAt >= stable) before.reset = true
       before.goodAt = -1
     }
     const retried = (event: RetryEvent): string | undefined => {
       const { name, attempt, seq } = event
       const before = last.get(name)
-      last.set(name, { attempt, seq, activeAt: -1, reset: false, goodAt: -1, whole: false })
+      last.set(name, { attempt, seq, reset: false, goodAt: -1, mayBeGoodAt: -1, whole: false })
       if (before?.whole === true && attempt !== 1)
         return `${name} was active and healthy for long enough and backs off before attempt ${attempt}`
       const most = chronicle.declared(event)?.restart.maxRetries ?? 0
@@ -165,12 +168,6 @@ export const budget: Law = {
       const phase = phaseOf(newState)
       // A wait that timed out has not given up: what it leaves goes on counting.
       if (phase === 'idle' ? reason !== 'dependency' : newState === 'auth_required') last.delete(name)
-      else if (phase === 'active') before.activeAt = chronicle.earliest
-      else if (before.activeAt >= 0) {
-        const stable = chronicle.declared(event)?.restart.stableAfter ?? 0
-        if (chronicle.now - before.activeAt >= stable) before.reset = true
-        before.activeAt = -1
-      }
       return undefined
     }
     return (seen) => {
