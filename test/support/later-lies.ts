@@ -3,6 +3,7 @@ import type { OperationReport, Snapshot } from 'keelson'
 import { fairness } from '../../src/testing/laws/fairness.js'
 import { givenUp, haste } from '../../src/testing/laws/haste.js'
 import { reports } from '../../src/testing/laws/reports.js'
+import { budget } from '../../src/testing/laws/restarts.js'
 import { capped, rhythm } from '../../src/testing/laws/rhythm.js'
 import { recoveries, relapses } from '../../src/testing/laws/rows.js'
 import { culprits, persistence } from '../../src/testing/laws/starts.js'
@@ -47,6 +48,16 @@ const fails = { end: 'throw' } as const
 const kept: Scenario = scenario([service('a', { start: { acts: [fails, { end: 'pass' }] } })], [], {
   steps: [call(0, 'start', undefined, { onFailure: 'keep' })],
 })
+/** It backs off for the second time when it is started by name. */
+const again: Scenario = scenario(
+  [
+    service('a', {
+      options: { restart: { initialBackoff: 20, jitter: 0 } },
+      run: always({ end: 'reject', takes: 10 }),
+    }),
+  ],
+  [call(50, 'startService', 'a')],
+)
 const rolledBack: Scenario = scenario([service('a', { start: always(fails) }), service('b')])
 
 /** Between 30 and 50 `b` and `c` are taken for one another. */
@@ -91,6 +102,7 @@ const rows = (change: object) =>
 
 /** They are told in test/testing/laws.test.ts, with all the others. */
 export const LATER_LIES: readonly Lie[] = [
+  ['R20 who was started by name has its old budget', budget, again, () => event('retry', { epoch: 3 }, { attempt: 3 })],
   ['R21 who waits longer is passed over', fairness, queue, () => swapped],
   ['R24 a check comes too early', rhythm, checked, secondCheck(3)],
   ['R24 a check does not come', rhythm, checked, secondCheck(undefined)],
