@@ -142,14 +142,25 @@ export const budget: Law = {
     const asked = new Asked()
     /** The last retry of each service that nothing has reset since, and since when it may be resetting itself. */
     const last = new Map<string, Tries>()
-    /** Started by name, and not failed since: what its budget was is forgotten. Only asked of once all was quiet. */
+    /** Asked to start, by name or with all others while it was not up, and not failed since: what its budget was is forgotten. Only asked of once all was quiet. */
     const renewing = new Map<string, number>()
     const renewed = new Set<string>()
     const renews = ({ phase, operation, target, id, outcome }: OperationEvent): void => {
-      if (target === undefined || (operation !== 'start' && operation !== 'restart')) return
-      if (phase === 'begin') renewing.set(target, id)
-      // It was in vain, or something came in between.
-      else if (outcome !== 'done' && renewing.get(target) === id) renewing.delete(target)
+      if (operation !== 'start' && operation !== 'restart') return
+      if (phase === 'end') {
+        // It was in vain, or something came in between.
+        if (outcome !== 'done') for (const [name, by] of renewing) if (by === id) renewing.delete(name)
+        return
+      }
+      if (target !== undefined) renewing.set(target, id)
+      else
+        for (const { name, state, reason } of chronicle.services.values()) {
+          const phase = phaseOf(state)
+          const fails = phase === 'stopping' && (reason === 'failed' || reason === 'unhealthy')
+          // What is up, or coming up, is not asked for anew.
+          if (scene.service(name)?.autoStart === true && (fails || phase === 'pending' || phase === 'idle'))
+            renewing.set(name, id)
+        }
     }
     /** It serves, or does no longer: after enough good time the budget is whole again, whatever else happened. */
     const serves = (event: StateEvent | HealthEvent, isGood: boolean): void => {
@@ -172,7 +183,7 @@ export const budget: Law = {
       const before = last.get(name)
       const isRenewed = renewed.delete(name)
       renewing.delete(name)
-      if (isRenewed && attempt !== 1) return `${name} was started by name and backs off before attempt ${attempt}`
+      if (isRenewed && attempt !== 1) return `${name} was asked to start and backs off before attempt ${attempt}`
       last.set(name, { attempt, seq, reset: false, goodAt: -1, mayBeGoodAt: -1, whole: false })
       if (before?.whole === true && attempt !== 1)
         return `${name} was active and healthy for long enough and backs off before attempt ${attempt}`
@@ -188,7 +199,7 @@ export const budget: Law = {
       if (newState === 'failed' && reason === 'exhausted') {
         const { maxRetries = 0 } = chronicle.declared(event)?.restart ?? {}
         last.delete(name)
-        if (renewed.has(name)) return `${name} was started by name and is exhausted without a retry`
+        if (renewed.has(name)) return `${name} was asked to start and is exhausted without a retry`
         if (before?.whole === true) return `${name} was active and healthy for long enough and is exhausted`
         if (maxRetries === 0) return `${name} has retries without end and is exhausted`
         if ((before?.attempt ?? 0) < maxRetries && !(before?.reset ?? false))
