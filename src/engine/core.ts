@@ -3,6 +3,7 @@
 // User code is reached through the table only, so that nothing of a user's closures is compiled into the engine.
 
 import type { EdgeSpec } from '../kernel/edge.js'
+import { PHASE } from '../kernel/state.js'
 import type {
   CallOptions,
   CheckContext,
@@ -110,9 +111,10 @@ export class ServiceCore {
     return this.options.type ?? 'service'
   }
 
-  /** Leaves its keeper; what it told last stays readable. */
+  /** Leaves its keeper; what it told last stays readable. One that waited waits no more, or nobody would take it. */
   release(): void {
-    const { state, health, lastError, epoch } = this.told
+    const { state: last, health, lastError, epoch } = this.told
+    const state = PHASE[last] !== 'pending' ? last : this.options.remote ? 'disconnected' : 'stopped'
     this.keeper = undefined
     this.told = Object.freeze({ state, health, lastError, epoch })
   }

@@ -91,6 +91,7 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
     this.next = undefined
     record.gaveUp = record.completed = record.retrying = false
     record.failures = record.connectivity = 0
+    record.gate = undefined
     if (record.paused) Object.assign(record.pausing, { failedWait: undefined, dueAt: 0, delayedUntil: 0, ticket: 0 })
     if (record.attempt > 0) record.pausing.renewed = true
     // The one that was taken out may come back, and goes nowhere until it is clear that it does not.

@@ -38,6 +38,31 @@ export class Chance implements Choices {
     return list[this.pick(list.length)] as T
   }
 
+  /**
+   * The items in some order: each is put where a search among those before it ends that tosses a coin at each comparison.
+   * Not every order is equally likely. It is not left to `sort()`, since how often that compares is the host's affair, and
+   * on another version of it a seed would mean another scenario.
+   */
+  shuffled<T>(list: readonly T[]): T[] {
+    const all = [...list]
+    const [first, second] = all
+    if (first === undefined || second === undefined) return all
+    const falls = this.is(0.5)
+    let run = 2
+    while (run < all.length && this.is(0.5) === falls) run++
+    const order = falls ? all.slice(0, run).reverse() : all.slice(0, run)
+    for (const each of all.slice(run)) {
+      let [from, to] = [0, order.length]
+      while (from < to) {
+        const middle = from + ((to - from) >> 1)
+        if (this.is(0.5)) to = middle
+        else from = middle + 1
+      }
+      order.splice(from, 0, each)
+    }
+    return order
+  }
+
   /** One of the keys, by its weight. */
   weighted<T>(list: readonly (readonly [T, number])[]): T {
     let sum = 0

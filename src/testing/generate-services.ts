@@ -48,8 +48,7 @@ export function generateServices(
       extras.push({ ...made, ...ended, options: { ...made.options, ...(chance.is(0.95) ? { remote } : {}) } })
     }
   }
-  if (!swarm.ordered && chance.is(0.5)) fixed.sort(() => chance.float() - 0.5)
-  return { services: fixed, extras }
+  return { services: !swarm.ordered && chance.is(0.5) ? chance.shuffled(fixed) : fixed, extras }
 }
 
 function service(

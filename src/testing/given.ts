@@ -59,10 +59,12 @@ export function overlay(service: Service, over: Overlay): void {
 }
 
 function coreOf(service: Service): Core {
-  const core = (service as unknown as { readonly [key: symbol]: Core | undefined })[CORE]
+  const candidate = service as unknown as { readonly [key: symbol]: Core | undefined } | null | undefined
+  const core = candidate?.[CORE]
   if (core) return core
+  const what = typeof candidate === 'object' && candidate !== null ? `'${service.name}'` : String(candidate)
   throw new KeelsonError(
     'SERVICE_INVALID',
-    `simulate() - '${service.name}' was not made by keelson; wrap it in defineService to have its hooks simulated`,
+    `simulate() - ${what} was not made by keelson; wrap it in defineService to have its hooks simulated`,
   )
 }

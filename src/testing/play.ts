@@ -10,7 +10,15 @@ import { Chance } from './chance.js'
 import type { Coverage } from './coverage.js'
 import { sceneSettings } from './declared.js'
 import type { Law } from './observation.js'
-import { invariantLaws, type SimulatedApp, type SimulatedFactory, worldClock } from './own.js'
+import {
+  comesUp,
+  givenNames,
+  invariantLaws,
+  madeBy,
+  type SimulatedApp,
+  type SimulatedFactory,
+  worldClock,
+} from './own.js'
 import type { Choices, Deed, OrchestratorPlan, Scenario } from './scenario.js'
 import { type Meter, Reading, Stage, type Violation, type Watch } from './stage.js'
 import { VirtualClock } from './virtual-clock.js'
@@ -51,8 +59,10 @@ export async function play(scenario: Scenario, options: PlayOptions): Promise<Pl
   const clock = new VirtualClock({ order: (count) => stage.choices.pick(count) })
   const stage: Stage = new Stage({ clock, choices, coverage, watch, meter })
   const random = source(scenario)
-  const { invariants, ...mine }: SimulatedApp = own?.({ clock: worldClock(stage), random }) ?? {}
-  const run = new Run(stage, scenario, mine, random, [...laws, ...invariantLaws(invariants)])
+  const { invariants, ...mine }: SimulatedApp = own
+    ? madeBy(own, { clock: worldClock(stage), random }, givenNames(scenario))
+    : {}
+  const run = new Run(stage, scenario, mine, random, [...laws, ...invariantLaws(invariants), ...(own ? [comesUp] : [])])
   try {
     await run.play()
   } catch (error) {

@@ -1,14 +1,14 @@
 // The door to the simulator: plays many seeds, each a scenario of its own, and throws the first failure, made small.
 // With a factory the services are the caller's, else they are generated, too.
 
-import { KeelsonError, type OrchestratorOptions } from '../index.js'
+import { KeelsonError } from '../index.js'
 import { Chance } from './chance.js'
 import { Coverage } from './coverage.js'
 import { generate } from './generate.js'
 import { type Given, generateOwn, INJECTED, type InjectedFault } from './generate-own.js'
 import { declarationOf } from './given.js'
 import { LAWS } from './laws.js'
-import type { SimulatedFactory } from './own.js'
+import { madeBy, type SimulatedFactory } from './own.js'
 import { type Played, play } from './play.js'
 import type { Scenario } from './scenario.js'
 import { shrink } from './shrink.js'
@@ -58,8 +58,8 @@ export class SimulationFailure extends Error {
   readonly steps: readonly string[]
 
   /** Made by {@link simulate}. */
-  constructor(scenario: Scenario, violation: Violation) {
-    super(failureText(scenario, violation, `simulate({ seed: ${scenario.seed}, … })`))
+  constructor(scenario: Scenario, violation: Violation, replay: string) {
+    super(failureText(scenario, violation, replay))
     this.seed = scenario.seed
     this.law = violation.law
     this.steps = story(scenario)
@@ -69,15 +69,16 @@ export class SimulationFailure extends Error {
 /**
  * Simulates: plays random calls and injected faults against the services of `app` on virtual time, one scenario for each
  * seed, and checks after each turn that every rule of `lifecycle.md` and every invariant of `app` holds. Each scenario ends
- * in a calm without faults, in which all that is wanted must come up again, and a `stop()`.
+ * in a calm without faults, in which everything is started and must come up, and a `stop()`.
  *
  * *Guarantees:* the same seed gives the same scenario, the same order of things and the same result, as long as the
  * services take time and randomness from nowhere but the world they are given. No time is waited for.
  *
  * Runnable: `examples/12-simulate-your-services.ts`.
  * @throws {@link SimulationFailure} for the first seed that violates something, made as small as was found;
- * `CONFIG_INVALID` for an option that is wrong, `SERVICE_INVALID` for a service that keelson did not make: nothing was
- * played then.
+ * `CONFIG_INVALID` for an option that is wrong and for an `app` that makes no services, or others each time;
+ * `SERVICE_INVALID` for a service that keelson did not make; whatever `app` throws. Nothing was played then, unless it
+ * did so only later.
  */
 export async function simulate(options: SimulateOptions = {}): Promise<SimulateReport> {
   check(options)
@@ -91,7 +92,7 @@ export async function simulate(options: SimulateOptions = {}): Promise<SimulateR
   for (let number = first; number < first + count; number++) {
     const scenario = scenarioOf(number)
     const played = await once(scenario, app, coverage)
-    if (played.violation) throw await failure(scenario, played.violation, app)
+    if (played.violation) throw await failure(scenario, played.violation, options)
     transitions += played.transitions
   }
   return { seeds: count, transitions, faults: coverage.faults.list }
@@ -101,18 +102,22 @@ function once(scenario: Scenario, app: SimulatedFactory | undefined, coverage?: 
   return play(scenario, { choices: new Chance(scenario.seed), laws: LAWS, own: app, coverage })
 }
 
-async function failure(scenario: Scenario, violation: Violation, app: SimulatedFactory | undefined): Promise<Error> {
+async function failure(scenario: Scenario, violation: Violation, options: SimulateOptions): Promise<Error> {
+  const { app, faults } = options
   const small = await shrink(
     scenario,
     async (candidate) => (await once(candidate, app)).violation?.law === violation.law,
   )
-  return new SimulationFailure(small, (await once(small, app)).violation ?? violation)
+  // What a seed is depends on the faults that may be injected.
+  const kinds = faults ? [`faults: [${faults.map((fault) => `'${fault}'`).join(', ')}]`] : []
+  const replay = `simulate({ ${[...(app ? ['app'] : []), ...kinds, `seed: ${scenario.seed}`].join(', ')} })`
+  return new SimulationFailure(small, (await once(small, app)).violation ?? violation, replay)
 }
 
 /** What the factory makes, seen once. */
 function look(app: SimulatedFactory): readonly Given[] {
   const clock = new VirtualClock()
-  const { services = [] }: Pick<OrchestratorOptions, 'services'> = app({ clock, random: () => 0.5 })
+  const { services = [] } = madeBy(app, { clock, random: () => 0.5 })
   return services.map((service) => {
     const { runs, checks } = declarationOf(service)
     return { name: service.name, runs, checks }

@@ -259,6 +259,36 @@ fault('stableAfter when health turns off first', {
         `${again} health healthy`,
       ])
     },
+  'R19 enough of it does, whatever comes between the end of it and the crash': async (chance) => {
+    const stableAfter = 1_000
+    const good = chance.pick([900, 1_000, 1_500])
+    const check = (): boolean => s.now() < 10 + good
+    const s: Stage = await stage(
+      chance,
+      {
+        a: {
+          check,
+          start: { fails: 1 },
+          restart: { jitter: 0, initialBackoff: 10, stableAfter },
+          healthCheck: { interval: 100, timeout: 50, failureThreshold: 1, onUnhealthy: 'report' },
+        },
+      },
+      exact,
+    )
+    const up = s.call(s.app.start({ onFailure: 'retry' }))
+    const crash = 10 + good + 100 * chance.between(1, 5)
+    await s.clock.advance(crash)
+    s.cast.a!.crash()
+    await s.clock.advance(5)
+    const attempt = good >= stableAfter ? 1 : 2
+    expect(up.said).toBe('done at 10')
+    expect(s.stories().a?.slice(-4)).toEqual([
+      `${10 + good} health unhealthy UNHEALTHY`,
+      `${crash} stopping (failed) CRASHED: a crashed`,
+      `${crash} retrying (failed) #${attempt} CRASHED: a crashed`,
+      `${crash} retry a #${attempt} in ${10 * attempt} (transient)`,
+    ])
+  },
 })
 
 fault('a stall that voids a check’s timeout while the check still hangs', {

@@ -1,6 +1,8 @@
 /** §3, where intents meet what is not up and not at rest: jobs that are ending, waits, backoffs, what nobody wants (R6, R8, R9). */
+
 import { describe, expect, it } from 'vitest'
 import { fail, heed, type Part, scene } from '../support/laws1.js'
+import { service, settled, world } from '../support/world.js'
 
 const lazy = { autoStart: false } as const
 
@@ -147,4 +149,19 @@ describe('a non-essential service', () => {
     await clock.advance(100)
     expect([state('a'), start.outcome]).toEqual(['running', 'done'])
   })
+})
+
+it('R8 a start of all overtakes a stop() that only waits for what does not start by itself', async () => {
+  const { app, clock } = world({ services: [service('a'), service('m', { autoStart: false, stop: { takes: 50 } })] })
+  settled(app.start())
+  settled(app.startService('m'))
+  await clock.settle()
+  const stop = settled(app.stop())
+  await clock.advance(10)
+  const start = settled(app.start())
+  await clock.advance(10)
+  expect([stop.error, start.status]).toEqual([expect.objectContaining({ code: 'CANCELLED' }), 'fulfilled'])
+  const single = settled(app.startService('m'))
+  await clock.advance(60)
+  expect([single.status, app.getServiceStatus('m').state]).toEqual(['fulfilled', 'running'])
 })

@@ -1,5 +1,6 @@
 /** Section 5: how long a backoff is, what it counts from, what it waits for afterwards, and that it delays no stop (R18, R22, R23). */
-import type { RestartOptions } from 'keelson'
+import { defineService, Orchestrator, type RestartOptions } from 'keelson'
+import { VirtualClock } from 'keelson/testing'
 import { describe, expect, it } from 'vitest'
 import { failing, Stage } from '../support/laws3.js'
 import { settled } from '../support/world.js'
@@ -278,3 +279,22 @@ describe('a stop while backing off', () => {
     expect(stage.clock.now()).toBe(0)
   })
 })
+
+it.each([0, 0.999])(
+  'R17 after a clean end `always` waits exactly one initialBackoff, whatever the jitter (%d)',
+  async (random) => {
+    const clock = new VirtualClock()
+    const starts: number[] = []
+    const job = defineService('job', {
+      start: () => void starts.push(clock.now()),
+      run: () => clock.sleep(10),
+      restart: { policy: 'always', initialBackoff: 100, jitter: 0.9, multiplier: 5 },
+    })
+    const app = new Orchestrator({ services: [job], clock, random: () => random })
+    settled(app.start())
+    await clock.advance(230)
+    expect(starts).toEqual([0, 110, 220])
+    settled(app.stop())
+    await clock.settle()
+  },
+)

@@ -165,6 +165,22 @@ describe('one request is one attempt', () => {
     expect(stage.retries().map((line) => line.split(' ')[2])).toEqual(['#1', '#1'])
   })
 
+  it.each([
+    ['of all', undefined],
+    ['of who requires it', 'b'],
+  ])('R6 R20 so does one that does not name it: a start %s', async (_what, name) => {
+    const stage = new Stage()
+    const restart = { maxRetries: 3, initialBackoff: 100, jitter: 0 }
+    stage.cast('a', { start: failing(9), restart, stop: () => stage.clock.sleep(20) })
+    stage.cast('b', { dependsOn: ['a'], autoStart: false })
+    settled(stage.app.start({ onFailure: 'keep' }))
+    await stage.clock.advance(20 + 100 + 20 + 200 + 5)
+    expect(stage.status('a')).toMatchObject({ state: 'stopping', epoch: 3 })
+    settled(name === undefined ? stage.app.start({ onFailure: 'keep' }) : stage.app.startService(name))
+    await stage.clock.advance(15)
+    expect(stage.retries().map((line) => line.split(' ')[2])).toEqual(['#1', '#2', '#1'])
+  })
+
   it.each<[string, Part]>([
     ['a permanent error', { start: failing(1, broken({ code: 'CERT_HAS_EXPIRED' })) }],
     ['missing credentials', { start: failing(1, broken({ status: 401 })) }],

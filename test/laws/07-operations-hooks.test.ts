@@ -255,3 +255,21 @@ describe('a stop', () => {
     expect(causes(s.app.getServiceStatus('db').error)).toContain(boom)
   })
 })
+
+it.each([
+  ['ends of itself', async () => {}],
+  ['crashes', fail],
+])('R32 the signal of an epoch is aborted, too, when it %s: what was begun with it ends', async (_, run) => {
+  const ended: string[] = []
+  const s = stage({
+    job: {
+      ...never,
+      start: ({ signal, epoch }) => signal.addEventListener('abort', () => ended.push(`signal ${epoch}`)),
+      run: (_context, { clock }) => clock.sleep(10).then(run),
+      stop: () => void ended.push('onStop'),
+    },
+  })
+  await s.app.start()
+  await s.clock.advance(20)
+  expect(ended).toEqual(['signal 1', 'onStop'])
+})

@@ -51,6 +51,44 @@ describe('R49 a service that is wanted is replaced and the new one comes up', ()
     expect(s.app.getServiceStatus('x')).not.toHaveProperty('attempt')
   })
 
+  const waits = { up: 10, down: 10, dependsOn: ['db'] }
+  const down = { up: 10, fails: 99, restart: { initialBackoff: 100, jitter: 0 } }
+  it.each<[how: string, state: string, script: Script, rests: string]>([
+    ['waiting for a dependency', 'waiting', waits, 'stopped'],
+    ['backing off', 'retrying', down, 'stopped'],
+    ['backing off, a remote one', 'retrying', { ...down, remote: true }, 'disconnected'],
+  ])(
+    'R47 R49 %s (%s): the old one is at rest then, and free to be registered again',
+    async (_, state, script, rests) => {
+      const s = stage({ db: { up: 500 }, x: script })
+      s.watch(s.app.start({ onFailure: 'keep' }))
+      await s.clock.advance(30)
+      expect(s.state('x')).toBe(state)
+      const old = s.the('x').service
+      const done = s.watch(s.app.replace(s.make('x', { remote: script.remote ?? false }).service))
+      await s.clock.advance(30)
+      expect([done.state, s.state('x'), old.state]).toEqual([
+        'resolved',
+        script.remote ? 'connected' : 'running',
+        rests,
+      ])
+      await s.app.unregister('x')
+      const again = s.watch(s.app.register(old))
+      await s.clock.advance(30)
+      expect(again.state).toBe('resolved')
+    },
+  )
+
+  it('R47 R49 one that was put in and taken out again while it waited is free, too', async () => {
+    const s = stage({ x: { up: 10, down: 20_000, deaf: true } })
+    await s.boot(10)
+    const next = s.make('x', NEW).service
+    const done = s.watch(s.app.replace(next))
+    await s.clock.advance(60_000)
+    expect([done.state, next.state]).toEqual(['rejected', 'stopped'])
+    expect(await s.app.register(next).catch(({ code }) => code)).toBe('SERVICE_DUPLICATE')
+  })
+
   it('R49 waiting for its dependency, the new one waits in its place', async () => {
     const s = stage({ db: { up: 100 }, x: { ...NEW, dependsOn: ['db'] } })
     s.watch(s.app.start({ onFailure: 'keep' }))

@@ -209,3 +209,14 @@ it('R10 R49 a start of what is put back while what it requires is gone rejects, 
   ])
   expect(restart.error).toMatchObject({ code: 'START_INCOMPLETE', cause: { code: 'DEPENDENCY_MISSING' } })
 })
+
+it('R29 R49 a critical path does not lead through what only the replaced service had waited for', async () => {
+  const db = service('db', { start: { takes: 5 } })
+  const late = service('late', { dependsOn: ['api'], startDelay: 30 })
+  const { app, clock } = world({ services: [db, service('api', { dependsOn: ['db'] }), late] })
+  const start = settled(app.start())
+  await clock.advance(10)
+  settled(app.replace(service('api')))
+  await clock.advance(50)
+  expect(start.value?.criticalPath).toEqual(['api', 'late'])
+})

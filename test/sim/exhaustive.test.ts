@@ -71,12 +71,16 @@ describe('every way that a small system can go', () => {
 const BOTH: readonly Scope[] = [
   { graph: { size: 2, edges: 'd' }, from: 'rest', depth: 3, intents: 'few' },
   { graph: { size: 2, edges: 'c' }, from: 'up', depth: 3, intents: 'few' },
+  { graph: { size: 1, edges: '' }, from: 'up', depth: 3, intents: 'many' },
+  { graph: { size: 1, edges: '' }, from: 'rest', depth: 3, intents: 'many' },
+  { graph: { size: 2, edges: 'o' }, from: 'up', depth: 2, intents: 'many' },
+  { graph: { size: 2, edges: 't' }, from: 'rest', depth: 3, intents: 'few' },
   { graph: { size: 3, edges: 'dd.' }, from: 'up', depth: 2, intents: 'few' },
   { graph: { size: 4, edges: 'd..d.d' }, from: 'rest', depth: 2, intents: 'few' },
 ]
 
 it.each(BOTH)(
-  'systems that are taken for being in one state go on alike, whatever is decided: $graph.edges, from $from',
+  'systems that are taken for being in one state go on alike, whatever is decided: $graph.size, $graph.edges, $intents, from $from',
   async (scope) => {
     const after = new Map<string, { readonly to: string; readonly path: readonly string[] }>()
     const { states, paths } = await explore({ ...scope, whole: true }, [], (path, from, to) => {

@@ -5,6 +5,8 @@ import { parseArgs } from 'node:util'
 export interface SimOptions {
   /** One seed to replay; then nothing else is played. */
   readonly seed: number | undefined
+  /** One of the scenarios that once failed, by its place in seeds.json, from 1; then nothing else is played. */
+  readonly regression: number | undefined
   /** The first seed. */
   readonly start: number
   /** How many seeds are played, at most; how many changes of state have to be seen; how long it may take. */
@@ -22,6 +24,7 @@ export const USAGE = `npm run sim -- [options]         plays generated scenarios
   --minutes M        so long
   --seed-start S     the first seed, default 1; 0x… is a number, too: --seed-start 0x$(git rev-parse --short=8 HEAD)
   --seed S           replays one seed, told line by line, and shrinks it if it fails
+  --regression N     replays the Nth scenario of test/sim/seeds.json, in the same way
   --keep-going       counts all failures by law instead of ending at the first
   --workers N        default: one per core
 
@@ -51,12 +54,18 @@ export function optionsOf(args: readonly string[]): SimOptions | string {
   const transitions = number('transitions', 1, 'a whole number, 1 or more')
   const minutes = number('minutes', 0, 'a number above 0')
   const workers = number('workers', 1, 'a whole number, 1 or more')
-  const idle = Object.keys(values).filter((name) => name !== 'seed')
-  if (seed !== undefined && idle.length > 0) wrong.push(`--${idle[0]} has no effect beside --seed; pass one of the two`)
+  const regression = number('regression', 1, 'a whole number, 1 or more')
+  for (const alone of ['seed', 'regression'] as const) {
+    const idle = Object.keys(values).find((name) => name !== alone)
+    if (values[alone] === undefined || idle === undefined) continue
+    wrong.push(`--${idle} has no effect beside --${alone}; pass one of the two`)
+    break
+  }
   if (wrong.length > 0) return wrong.join('\n')
   const isLimited = seeds !== undefined || transitions !== undefined || minutes !== undefined
   return {
     seed,
+    regression,
     start: start ?? 1,
     seeds: seeds ?? Number.POSITIVE_INFINITY,
     transitions: transitions ?? Number.POSITIVE_INFINITY,
@@ -66,13 +75,14 @@ export function optionsOf(args: readonly string[]): SimOptions | string {
   }
 }
 
-type Numeric = 'seed' | 'seeds' | 'seed-start' | 'minutes' | 'transitions' | 'workers'
+type Numeric = 'seed' | 'regression' | 'seeds' | 'seed-start' | 'minutes' | 'transitions' | 'workers'
 
 const parsed = (args: readonly string[]) =>
   parseArgs({
     args: [...args],
     options: {
       seed: { type: 'string' },
+      regression: { type: 'string' },
       seeds: { type: 'string' },
       'seed-start': { type: 'string' },
       minutes: { type: 'string' },

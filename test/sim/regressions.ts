@@ -24,3 +24,6 @@ export function regressionLine(scenario: Scenario, law: string): string {
   const regression: Regression = { seed: scenario.seed, rule: law.split(' ')[0] ?? law, what: law, scenario }
   return JSON.stringify(regression)
 }
+
+/** The command that plays one of them again: its seed may mean another scenario by now. */
+export const replayOf = (index: number): string => `npm run sim -- --regression ${index + 1}`

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, it } from 'vitest'
 import { optionsOf } from './options.js'
+import { REGRESSIONS, type Regression } from './regressions.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -20,6 +21,8 @@ describe('R51 the options of the simulation are checked before anything is playe
     ['no time', ['--minutes', '0'], "--minutes is '0'; pass a number above 0"],
     ['nobody to work', ['--workers', '0'], "--workers is '0'"],
     ['an option that has no effect', ['--seed', '3', '--seeds', '4'], '--seeds has no effect beside --seed'],
+    ['another one', ['--regression', '3', '--workers', '1'], '--workers has no effect beside --regression'],
+    ['two replays', ['--seed', '3', '--regression', '4'], '--regression has no effect beside --seed'],
     ['an option that does not exist', ['--sedes', '3'], "Unknown option '--sedes'"],
     [
       'more than one mistake',
@@ -43,6 +46,15 @@ describe('R51 the options of the simulation are checked before anything is playe
     expect(out).toBe('')
   }, 30_000)
 })
+
+it('a scenario that once failed is replayed by its place, not by its seed, which may mean another one by now', () => {
+  const { status, out } = sim('--regression', '1')
+  const [{ seed }] = REGRESSIONS as [Regression]
+  expect([status, out.split('\n').at(-2)]).toEqual([0, expect.stringMatching(`^seed ${seed}: .*, no violation$`)])
+  expect(out).toContain('CALL #1 ')
+  const none = sim('--regression', '1000')
+  expect([none.status, none.err]).toEqual([2, `--regression is '1000'; pass one of 1 to ${REGRESSIONS.length}\n`])
+}, 60_000)
 
 it('R44 one worker and two see the same in the same seeds, and stop at the same seed', () => {
   const told = (...args: string[]): string[] => {

@@ -11,7 +11,7 @@ import { catchAll, trial } from './block.js'
 import { campaign, ENDS, type Totals } from './campaign.js'
 import { lineOf } from './lines.js'
 import { optionsOf, type SimOptions, USAGE } from './options.js'
-import { REGRESSIONS, regressionLine } from './regressions.js'
+import { REGRESSIONS, regressionLine, replayOf } from './regressions.js'
 
 /** Seconds between two lines about how far it is. */
 const PAUSE = 30
@@ -27,7 +27,9 @@ async function main(): Promise<number> {
   }
   const release = catchAll()
   try {
-    if (options.seed !== undefined) return (await replay(options.seed)) ? 1 : 0
+    if (options.seed !== undefined)
+      return (await replay(generate(options.seed), `npm run sim -- --seed ${options.seed}`)) ? 1 : 0
+    if (options.regression !== undefined) return await again(options.regression)
     return (await regressions()) || (await play(options)) ? 1 : 0
   } catch (error) {
     console.error((error as Error).message)
@@ -39,33 +41,41 @@ async function main(): Promise<number> {
 
 /** The scenarios that once failed. Returns whether one does again. */
 async function regressions(): Promise<boolean> {
-  for (const { seed, rule, what, scenario } of REGRESSIONS) {
+  for (const [i, { rule, what, scenario }] of REGRESSIONS.entries()) {
     const { violation } = await trial(scenario)
     if (!violation) continue
     console.log(`a regression: ${rule}, ${what}`)
-    console.log(failureText(scenario, violation, `test/sim/seeds.json, the line of seed ${seed}`))
+    console.log(failureText(scenario, violation, replayOf(i)))
     return true
   }
   console.log(`regression block: ${REGRESSIONS.length} scenarios, none fails`)
   return false
 }
 
-/** One seed, told in full. */
-async function replay(seed: number): Promise<boolean> {
-  const scenario = generate(seed)
+/** One of them, told in full; its place counts from 1. Returns the exit code. */
+async function again(place: number): Promise<number> {
+  const { scenario } = REGRESSIONS[place - 1] ?? {}
+  if (scenario) return (await replay(scenario, replayOf(place - 1))) ? 1 : 0
+  console.error(`--regression is '${place}'; pass one of 1 to ${REGRESSIONS.length}`)
+  return 2
+}
+
+/** One scenario, told in full. */
+async function replay(scenario: Scenario, command: string): Promise<boolean> {
   const { violation, transitions, digest } = await trial(scenario, { watch: (seen) => console.log(lineOf(seen)) })
+  const { seed } = scenario
   console.log(`seed ${seed}: ${transitions} transitions, digest ${digest}, ${violation?.law ?? 'no violation'}`)
-  if (violation) await show(seed, violation.law)
+  if (violation) await show(scenario, violation.law, command)
   return violation !== undefined
 }
 
-/** The shrunk failure of a seed. */
-async function show(seed: number, law: string): Promise<void> {
+/** The shrunk failure of a scenario. */
+async function show(scenario: Scenario, law: string, command: string): Promise<void> {
   const fails = async (candidate: Scenario): Promise<boolean> => (await trial(candidate)).violation?.law === law
-  const small = await shrink(generate(seed), fails)
+  const small = await shrink(scenario, fails)
   const { violation } = await trial(small)
-  if (violation) console.log(failureText(small, violation, `npm run sim -- --seed ${seed}`))
-  else console.log(`seed ${seed} violates ${law}, but not each time`)
+  if (violation) console.log(failureText(small, violation, command))
+  else console.log(`seed ${scenario.seed} violates ${law}, but not each time`)
   console.log(`  for test/sim/seeds.json, once it is mended:\n${regressionLine(small, law)}`)
 }
 
@@ -89,7 +99,7 @@ async function play(options: SimOptions): Promise<boolean> {
   for (const [law, list] of byLaw) console.log(`${list.length} × ${law}: seeds ${list.slice(0, 8).join(' ')}`)
   for (const { seed, law, message } of totals.failures) if (law === ENDS) console.log(`seed ${seed}: ${message}`)
   const shown = totals.failures.find(({ law }) => law !== ENDS)
-  if (shown) await show(shown.seed, shown.law)
+  if (shown) await show(generate(shown.seed), shown.law, `npm run sim -- --seed ${shown.seed}`)
   return true
 }
 

@@ -181,7 +181,7 @@ export class Branch implements Choices {
     this.decided.push(decision)
     this.#place()
     const { deeds = [], ends, words } = decision
-    this.#memory.intend(words, stage.app.snapshot(), now)
+    this.#memory.intend(words, stage)
     if (ends) this.#endHook(ends)
     else if (deeds.length === 0) this.#resumes = next
     return deeds

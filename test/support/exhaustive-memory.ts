@@ -19,6 +19,8 @@ const LASTING: readonly string[] = ['completed', 'rollback', 'cancelled']
 /** What a call met. */
 interface Meeting {
   readonly call?: string
+  /** Which object it brings. */
+  readonly instance?: number | undefined
   readonly intent: number
   /** What nobody wanted before. */
   readonly fresh: readonly string[]
@@ -64,6 +66,8 @@ export class Memory {
   #all = ''
   /** The object of each name that was brought last, if it is not the first. */
   readonly #latest = new Map<string, number>()
+  /** The object that is or was registered under a name. */
+  readonly #there = new Map<string, number>()
 
   constructor(graph: Graph, isUp: boolean) {
     this.#required = requirements(graph)
@@ -75,7 +79,10 @@ export class Memory {
   }
 
   /** An intent, in words, and what it meets. */
-  intend(words: string, { services }: Snapshot, now: number): void {
+  intend(words: string, stage: Stage): void {
+    const { services } = stage.app.snapshot()
+    const now = stage.clock.now()
+    for (const { name } of services) this.#there.set(name, stage.service(name)?.instance ?? 1)
     const [verb = '', name] = words.split(' ')
     if (!INTENTS.includes(verb)) return
     const desire = verb === 'start' || verb === 'restart' ? 'up' : name === undefined ? 'shut' : verb
@@ -104,7 +111,7 @@ export class Memory {
   see(seen: Observation): void {
     if (seen.kind === 'call') {
       const { id, call, target, instance } = seen
-      this.#meetings.set(id, { call, ...this.#met })
+      this.#meetings.set(id, { call, instance, ...this.#met })
       if (target !== undefined && instance !== undefined) this.#latest.set(target, instance)
     }
     if (seen.kind === 'settled') this.#settled(seen)
@@ -144,9 +151,13 @@ export class Memory {
       const as = (name: string): string => symmetry.get(name) ?? name
       const list = (names: readonly string[]): string => names.map(as).sort().join('')
       const lines = services.map((service) => `${as(service.name)}${this.#service(service, now, wall, as)}`)
-      // Registered anew, it would be the object that was brought last, even if that was refused.
-      for (const [name, instance] of this.#latest)
-        if (instance !== stage.service(name)?.instance) lines.push(`${as(name)}#`)
+      // Registered anew, it would be the object that was brought last, even if that was refused; one that is about to take
+      // the place is another one than that.
+      for (const [name, instance] of this.#latest) {
+        if (instance === (stage.service(name)?.instance ?? this.#there.get(name))) continue
+        const comes = [...this.#meetings.values()].some((met) => met.call === 'replace' && met.instance === instance)
+        lines.push(`${as(name)}#${comes ? 'next' : ''}`)
+      }
       for (const { service, instance, hook, epoch, at } of flights) {
         const isOld = services.some((status) => status.name === service && status.epoch !== epoch)
         const isGone = instance !== (stage.service(service)?.instance ?? this.#latest.get(service) ?? 1)

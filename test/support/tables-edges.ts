@@ -197,6 +197,13 @@ export const stories: Story[] = [
     facts: (edge) => `${START}, 500 ending, ${free(edge) + 10} starting, ${free(edge) + 110} healthy`,
   },
   {
+    title: 'is about to be restarted, which waits for another, when its dependent is asked for',
+    asked: 700,
+    others: { w: { dependsOn: ['t'], down: 500 } },
+    acts: [[500, (s) => s.watch(s.app.restartService('t'))]],
+    facts: () => `${START}, 500 ending, 1010 starting, 1110 healthy`,
+  },
+  {
     title: 'is replaced',
     acts: [[500, (s) => s.watch(s.app.replace(s.make('t', { ...TARGET, loop: true }).service))]],
     facts: (edge) => `${START}, 500 ending, ${free(edge) + 10} starting, ${free(edge) + 110} healthy`,

@@ -13,6 +13,7 @@ import { cancellation, errors, reasons, transitions } from '../../src/testing/la
 import { explanations, holders, patience } from '../../src/testing/laws/waits.js'
 import { LAWS } from '../../src/testing/laws.js'
 import type { Observation } from '../../src/testing/observation.js'
+import { LATER_LIES } from '../support/later-lies.js'
 import {
   aborted,
   again,
@@ -373,6 +374,7 @@ const ROWS: readonly Lie[] = [
     () => onSettled((seen) => ({ ...seen, rejected: true, value: new Error('of no list') })),
   ],
   ...MORE_LIES,
+  ...LATER_LIES,
 ]
 
 it.each(ROWS)('%s: the law sees it', async (_lie, law, of, tamper) => {

@@ -57,7 +57,7 @@ describe('simulate with services of a user', () => {
     const failure = await failureOf({ app: leaky('keep') })
     expect(failure.law).toBe('the api is up only over an open database')
     expect(failure.message).toContain(`seed ${failure.seed} violates: ${failure.law}`)
-    expect(failure.message).toContain(`replay: simulate({ seed: ${failure.seed}, … })`)
+    expect(failure.message).toContain(`replay: simulate({ app, seed: ${failure.seed} })`)
     expect(failure.steps.length).toBeLessThanOrEqual(5)
     expect(failure.steps.at(-1)).toMatch(/^ *\d+ ms {2}calm$/)
   })
@@ -103,6 +103,53 @@ describe('simulate with services of a user', () => {
     expect(new Set(made).size).toBe(4)
   })
 
+  it('its replay names the faults that were asked for, since they are part of what a seed means', async () => {
+    const app = leaky('keep')
+    const failure = await failureOf({ app, faults: ['fail', 'crash'] })
+    const [, faults, seed] = /replay: simulate\(\{ app, faults: \[(.*)\], seed: (\d+) \}\)$/.exec(failure.message) ?? []
+    expect(faults).toBe("'fail', 'crash'")
+    expect((await failureOf({ app, faults: ['fail', 'crash'], seed: Number(seed) })).message).toBe(failure.message)
+  })
+
+  it('R7 finds a service that does not come up although nothing is injected: its hook hangs, waits for the host, or fails', async () => {
+    const app =
+      (start: () => unknown): SimulatedFactory =>
+      () => ({ services: [defineService('a', { start, startTimeout: 100, restart: { initialBackoff: 1 } })] })
+    for (const start of [
+      () => new Promise(() => {}),
+      () => new Promise((resolve) => setTimeout(resolve, 5).unref()),
+      () => Promise.reject(new Error('no such host')),
+    ]) {
+      const failure = await failureOf({ app: app(start), seeds: 3 })
+      expect(failure.law).toBe('R7 once faults stop, every service of the application comes up')
+      expect(failure.message).toContain('yet a is failed')
+      expect(failure.steps).toHaveLength(1)
+    }
+    expect((await failureOf({ app: () => ({ services: [defineService('a', { dependsOn: ['b'] })] }) })).law).toMatch(
+      /^R7/,
+    )
+  })
+
+  it('R7 grants what has ended of itself, and what nobody starts', async () => {
+    const app: SimulatedFactory = ({ clock }) => ({
+      services: [
+        defineService('job', { run: () => clock.sleep(50) }),
+        defineService('manual', { autoStart: false, start: () => clock.sleep(5) }),
+      ],
+    })
+    expect((await simulate({ app, seeds: 40 })).seeds).toBe(40)
+  })
+
+  it('an invariant that gives a promise does not hold, whatever the promise comes to', async () => {
+    const app = ((promise: () => Promise<unknown>) => () => ({
+      services: [defineService('a')],
+      invariants: { later: promise },
+    })) as unknown as (promise: () => Promise<unknown>) => SimulatedFactory
+    expect((await failureOf({ app: app(async () => true) })).message).toContain('an invariant answers at once')
+    const refused = app(() => Promise.reject(new Error('nobody hears this')))
+    expect((await failureOf({ app: refused })).message).toContain('an invariant answers at once')
+  })
+
   it('works for a class, for an orchestrator inside another one, and for real errors of the hooks', async () => {
     const app: SimulatedFactory = ({ clock, random }) => {
       const inner = new Orchestrator({ clock, random, services: [defineService('deep')] })
@@ -146,12 +193,52 @@ describe('R51 simulate refuses with CONFIG_INVALID, before anything is played', 
     await expect(refused).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining(message) })
   })
 
-  it('a service that keelson did not make, with SERVICE_INVALID', async () => {
-    const foreign = { name: 'foreign' } as unknown as Service
-    const refused = simulate({ app: () => ({ services: [foreign] }) })
+  const a = (): Service => defineService('a')
+  it.each<[string, () => unknown, string]>([
+    ['a factory that makes nothing', () => undefined, 'app gives undefined; return { services, … }'],
+    ['one that is asynchronous', async () => ({ services: [a()] }), 'app gives a promise'],
+    ['one without services', () => ({ services: [] }), 'app gives no services'],
+    ['one whose services are no array', () => ({ services: new Set([a()]) }), 'app gives no services'],
+    ['one with a clock', () => ({ services: [a()], clock: {} }), 'app gives a clock; leave it out'],
+    ['one with a registry', () => ({ services: [a()], registry: {} }), 'app gives a registry; leave it out'],
+    [
+      'invariants that are a list',
+      () => ({ services: [a()], invariants: [() => true] }),
+      'invariants that are no object',
+    ],
+    ['an invariant that is none', () => ({ services: [a()], invariants: { x: true } }), "an invariant 'x'"],
+  ])('%s', async (_, made, message) => {
+    const refused = simulate({ app: made as SimulatedFactory, seeds: 3 })
+    await expect(refused).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining(message) })
+  })
+
+  it('a factory that makes other services the next time, when it does', async () => {
+    let made = 0
+    const refused = simulate({ app: () => ({ services: ++made < 3 ? [a()] : [a(), defineService('b')] }) })
     await expect(refused).rejects.toMatchObject({
-      code: 'SERVICE_INVALID',
-      message: expect.stringContaining("'foreign'"),
+      code: 'CONFIG_INVALID',
+      message: 'simulate() - app gives a, b this time, and a before; make the same services each time',
     })
+  })
+
+  it('a factory that throws, with what it throws', async () => {
+    const error = new Error('no database')
+    const throws = (): never => {
+      throw error
+    }
+    await expect(simulate({ app: throws })).rejects.toBe(error)
+  })
+
+  it('a service that keelson did not make, with SERVICE_INVALID', async () => {
+    for (const [foreign, named] of [
+      [{ name: 'foreign' }, "'foreign'"],
+      [null, 'null'],
+    ]) {
+      const refused = simulate({ app: () => ({ services: [foreign as unknown as Service] }) })
+      await expect(refused).rejects.toMatchObject({
+        code: 'SERVICE_INVALID',
+        message: expect.stringContaining(named as string),
+      })
+    }
   })
 })

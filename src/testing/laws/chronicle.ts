@@ -8,8 +8,7 @@ import { type Called, Calls } from './calls.js'
 import { type Known, phaseOf, unknown } from './known.js'
 import { type Hooked, type Life, Lives } from './lives.js'
 
-/** One in so many turns is looked at as a whole; with MANY services, what is quiet after STRIDE times as many events. */
-const EVERY_TURN = 4
+/** Each turn is looked at as a whole; with MANY services only after STRIDE times as many events. */
 const MANY = 50
 const STRIDE = 4
 
@@ -40,7 +39,6 @@ export class Chronicle {
   #statuses: ReadonlyMap<string, ServiceStatus> | undefined
   #ahead: { readonly snapshot: Snapshot; readonly quiet: boolean } | undefined
   #looked = 0
-  #turns = 0
   #stalledQuiet = 0
   #quietAt = 0
   #blockedAt = Number.NEGATIVE_INFINITY
@@ -94,8 +92,7 @@ export class Chronicle {
         this.#blockedAt = seen.at
         return
       case 'turn':
-        // A snapshot costs who reads it: a look at each quiet moment, and at some of the turns between, will do.
-        if (++this.#turns % EVERY_TURN !== 0 || !this.whole || this.#isDear()) return
+        if (!this.whole || this.#isDear()) return
         return this.#reach(seen.snapshot, false)
       case 'calm':
         this.calm = true

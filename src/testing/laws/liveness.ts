@@ -109,7 +109,9 @@ function weight(
 ): HealthStatus | undefined {
   let own: HealthStatus = health
   if (phase !== 'active') {
-    if (chronicle.services.get(name)?.completed !== false) return undefined
+    const completed = chronicle.services.get(name)?.completed
+    if (completed === true && phase !== 'moving') return 'healthy'
+    if (completed !== false) return undefined
     own = error === undefined ? 'checking' : 'unhealthy'
   }
   return own === 'healthy' || essential ? own : 'degraded'
@@ -140,9 +142,15 @@ export const rollUp: Law = {
       const rank = ORDER.indexOf(status)
       if (rank < least) return `health() is ${status}, the worst of what is desired up is ${ORDER[least]}`
       if (rank > most) return `health() is ${status}, nothing that may be desired up is worse than ${ORDER[most]}`
-      return because.length > 0 === (status === 'healthy')
-        ? `health() is ${status} and blames ${because.length}`
-        : undefined
+      if (because.length > 0 === (status === 'healthy')) return `health() is ${status} and blames ${because.length}`
+      const { statuses } = chronicle
+      for (const { name } of because) {
+        const waits = statuses.get(name)?.blockedBy?.filter(({ kind }) => kind === 'dependency') ?? []
+        // Nobody else is to blame for a name that is missing.
+        if (waits.length > 0 && waits.every((cause) => statuses.has(cause.name)))
+          return `health() blames ${name}, which waits for ${waits[0]?.name}`
+      }
+      return undefined
     }
   },
 }

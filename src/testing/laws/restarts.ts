@@ -1,15 +1,23 @@
 // Laws of retries (R17-R22): which failures are tried again, how long after, how often, and how many at once.
 
-import { type HealthEvent, type HealthStatus, isKeelsonError, type RetryEvent, type StateEvent } from '../../index.js'
+import {
+  type HealthEvent,
+  type HealthStatus,
+  isKeelsonError,
+  type OperationEvent,
+  type RetryEvent,
+  type StateEvent,
+} from '../../index.js'
 import type { Law, SceneService } from '../observation.js'
 import { KINDS } from './calls.js'
 import { type Chronicle, CUTS, chronicleOf } from './chronicle.js'
+import { graphOf } from './graph.js'
 import { phaseOf } from './known.js'
 import { policyOf } from './model.js'
 
 const backsOff = (state: string): boolean => state === 'retrying' || state === 'unreachable'
 
-/** Asked of a service by name or with all others: what its policy says does not count then. */
+/** Asked of a service by name, by whoever requires it, or with all others: what its policy says does not count then. */
 class Asked {
   readonly #seqs = new Map<string, number>()
   #all = 0
@@ -19,15 +27,25 @@ class Asked {
     if (seen.kind !== 'event' || called?.begin === undefined || called.begin.seq !== chronicle.seq) return
     const { operation, target, seq } = called.begin
     if (operation === 'stop' || operation === 'unregister' || operation === 'register') return
-    // What a start requires is asked for as well; who that is depends on what was up then.
-    if (target !== undefined) this.#seqs.set(target, seq)
-    this.#all = seq
+    if (target === undefined || operation === 'replace' || isChanging(chronicle)) {
+      this.#all = seq
+      return
+    }
+    for (const name of graphOf(chronicle.scene).required(target)) this.#seqs.set(name, seq)
+    this.#seqs.set(target, seq)
   }
 
   /** `seq` of the last start that may have been about it. */
-  any(): number {
-    return this.#all
+  of(name: string): number {
+    return Math.max(this.#all, this.#seqs.get(name) ?? 0)
   }
+}
+
+/** Whether the graph that is told may not be the one that a call found. */
+function isChanging({ calls }: Chronicle): boolean {
+  for (const { seen } of calls.values())
+    if (seen.call === 'register' || seen.call === 'unregister' || seen.call === 'replace') return true
+  return false
 }
 
 /** Granted: one first backoff, whatever the policy and the class, to a start that was asked of a failing epoch (§12). */
@@ -44,7 +62,7 @@ export const policies: Law = {
       const { name, failure, attempt } = seen.event
       const known = chronicle.services.get(name)
       const restart = chronicle.declared(seen.event)?.restart
-      if (known === undefined || restart === undefined || (attempt === 1 && asked.any() > known.startSeq))
+      if (known === undefined || restart === undefined || (attempt === 1 && asked.of(name) > known.startSeq))
         return undefined
       if (restart.policy === 'never') return `${name} is not to be restarted and is retried (attempt ${attempt})`
       if (failure === 'permanent' || failure === 'auth') return `${name} failed with class ${failure} and is retried`
@@ -93,7 +111,7 @@ export const backoffs: Law = {
       const wait = due.get(event.name)
       if (wait === undefined || event.newState !== 'starting') return undefined
       due.delete(event.name)
-      return chronicle.now < wait.at - 1 && asked.any() < wait.seq
+      return chronicle.now < wait.at - 1 && asked.of(event.name) < wait.seq
         ? `${event.name} backs off until ${wait.at} and started at ${chronicle.now}, asked by nobody`
         : undefined
     }
@@ -104,9 +122,9 @@ export const backoffs: Law = {
 interface Tries {
   readonly attempt: number
   readonly seq: number
-  /** Since when it is active, and since when active and healthy. */
-  activeAt: number
+  /** Since when it is active and healthy, at the latest and at the earliest. */
   goodAt: number
+  mayBeGoodAt: number
   /** Its budget may be whole again, and must be. */
   reset: boolean
   whole: boolean
@@ -120,34 +138,60 @@ const isGood = (health: HealthStatus): boolean => health === 'healthy' || health
  */
 export const budget: Law = {
   title: 'R20 attempts count one by one, and what has used up its retries gives up',
-  hears: ['event'],
+  hears: ['event', 'quiet'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const asked = new Asked()
     /** The last retry of each service that nothing has reset since, and since when it may be resetting itself. */
     const last = new Map<string, Tries>()
+    /** Asked to start, by name or with all others while it was not up, and not failed since: what its budget was is forgotten. Only asked of once all was quiet. */
+    const renewing = new Map<string, number>()
+    const renewed = new Set<string>()
+    const renews = ({ phase, operation, target, id, outcome }: OperationEvent): void => {
+      if (operation !== 'start' && operation !== 'restart') return
+      if (phase === 'end') {
+        // It was in vain, or something came in between.
+        if (outcome !== 'done') for (const [name, by] of renewing) if (by === id) renewing.delete(name)
+        return
+      }
+      if (target !== undefined) renewing.set(target, id)
+      else
+        for (const { name, state, reason } of chronicle.services.values()) {
+          const phase = phaseOf(state)
+          const fails = phase === 'stopping' && (reason === 'failed' || reason === 'unhealthy')
+          // What is up, or coming up, is not asked for anew.
+          if (scene.service(name)?.autoStart === true && (fails || phase === 'pending' || phase === 'idle'))
+            renewing.set(name, id)
+        }
+    }
     /** It serves, or does no longer: after enough good time the budget is whole again, whatever else happened. */
     const serves = (event: StateEvent | HealthEvent, isGood: boolean): void => {
       const { name } = event
       const before = last.get(name)
       if (before === undefined) return
       if (isGood) {
-        if (before.goodAt < 0) before.goodAt = chronicle.now
+        if (before.goodAt >= 0) return
+        before.goodAt = chronicle.now
+        before.mayBeGoodAt = chronicle.earliest
         return
       }
       const stable = chronicle.declared(event)?.restart.stableAfter ?? Number.POSITIVE_INFINITY
       if (before.goodAt >= 0 && chronicle.earliest - before.goodAt >= stable) before.whole = true
+      if (before.goodAt >= 0 && chronicle.now - before.mayBeGoodAt >= stable) before.reset = true
       before.goodAt = -1
     }
     const retried = (event: RetryEvent): string | undefined => {
       const { name, attempt, seq } = event
       const before = last.get(name)
-      last.set(name, { attempt, seq, activeAt: -1, reset: false, goodAt: -1, whole: false })
+      const isRenewed = renewed.delete(name)
+      renewing.delete(name)
+      if (isRenewed && attempt !== 1) return `${name} was asked to start and backs off before attempt ${attempt}`
+      last.set(name, { attempt, seq, reset: false, goodAt: -1, mayBeGoodAt: -1, whole: false })
       if (before?.whole === true && attempt !== 1)
         return `${name} was active and healthy for long enough and backs off before attempt ${attempt}`
       const most = chronicle.declared(event)?.restart.maxRetries ?? 0
       if (most > 0 && attempt > most) return `${name} has ${most} retries and backs off before number ${attempt}`
-      const reset = before === undefined || before.reset || asked.any() > before.seq
+      const reset = before === undefined || before.reset || asked.of(name) > before.seq
       if (attempt === (before?.attempt ?? 0) + 1 || (reset && attempt === 1)) return undefined
       return `${name} backs off before attempt ${attempt} after attempt ${before?.attempt ?? 'none'}`
     }
@@ -157,6 +201,7 @@ export const budget: Law = {
       if (newState === 'failed' && reason === 'exhausted') {
         const { maxRetries = 0 } = chronicle.declared(event)?.restart ?? {}
         last.delete(name)
+        if (renewed.has(name)) return `${name} was asked to start and is exhausted without a retry`
         if (before?.whole === true) return `${name} was active and healthy for long enough and is exhausted`
         if (maxRetries === 0) return `${name} has retries without end and is exhausted`
         if ((before?.attempt ?? 0) < maxRetries && !(before?.reset ?? false))
@@ -167,20 +212,23 @@ export const budget: Law = {
       const phase = phaseOf(newState)
       // A wait that timed out has not given up: what it leaves goes on counting.
       if (phase === 'idle' ? reason !== 'dependency' : newState === 'auth_required') last.delete(name)
-      else if (phase === 'active') before.activeAt = chronicle.earliest
-      else if (before.activeAt >= 0) {
-        const stable = chronicle.declared(event)?.restart.stableAfter ?? 0
-        if (chronicle.now - before.activeAt >= stable) before.reset = true
-        before.activeAt = -1
-      }
       return undefined
     }
     return (seen) => {
       chronicle.see(seen)
       asked.note(chronicle, seen)
+      if (seen.kind === 'quiet' && chronicle.whole) {
+        for (const name of renewing.keys()) renewed.add(name)
+        renewing.clear()
+      }
       if (seen.kind !== 'event') return undefined
       const { event } = seen
-      if (event.type === 'unregistered') last.delete(event.name)
+      if (event.type === 'operation') renews(event)
+      if (event.type === 'unregistered') {
+        last.delete(event.name)
+        renewed.delete(event.name)
+        renewing.delete(event.name)
+      }
       if (event.type === 'retry') return retried(event)
       if (event.type === 'health') serves(event, isGood(event.newHealth))
       if (event.type !== 'state') return undefined
@@ -226,7 +274,7 @@ export const permits: Law = {
     const began = (name: string): string | undefined => {
       const since = backing.get(name)
       backing.delete(name)
-      if (since === undefined || asked.any() > since || !starts.has(name)) return undefined
+      if (since === undefined || asked.of(name) > since || !starts.has(name)) return undefined
       retries.add(name)
       return retries.size > maxConcurrentRetries
         ? `${retries.size} retries are in flight at ${chronicle.now}, ${maxConcurrentRetries} are allowed: ${[...retries].join(', ')}`

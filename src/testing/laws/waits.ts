@@ -1,10 +1,11 @@
 // Laws of waiting (R7, R12, R21, R42): what a service says to hold it does hold it, all of it and nothing else, asked
 // from scratch of the statuses of one moment.
 
-import type { Cause, ServiceStatus } from '../../index.js'
+import type { AnyEvent, Cause, ServiceStatus } from '../../index.js'
 import type { Law, Scene } from '../observation.js'
 import { type Chronicle, CUTS, chronicleOf } from './chronicle.js'
 import { type Edge, ending, type Graph, graphOf, leans, type Maybe, type Reading, satisfied, settled } from './graph.js'
+import { phaseOf } from './known.js'
 
 /** Whether an edge lets its dependent start: satisfied, or optional and settled, or waited for long enough. */
 function open(graph: Graph, read: Reading, edge: Edge, waited: number): Maybe {
@@ -86,6 +87,15 @@ export const patience: Law = {
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     let inFlight = 0
+    /** Started again by their policy: others need no permit for a retry, those that return after a loss among them (R21). */
+    const retries = new Set<string>()
+    const note = (event: AnyEvent): void => {
+      if (event.type === 'retry') retries.add(event.name)
+      if (event.type !== 'state') return
+      const { name, newState, reason } = event
+      if (newState === 'waiting' && reason === 'completed') retries.add(name)
+      else if (phaseOf(newState) !== 'pending') retries.delete(name)
+    }
     const wrong = (status: ServiceStatus, cause: Cause, timestamp: number): string | undefined => {
       const { name, state } = status
       const known = chronicle.services.get(name)
@@ -96,12 +106,14 @@ export const patience: Law = {
       }
       if (cause.kind !== 'permit') return undefined
       const { maxConcurrentRetries, maxConcurrentStarts } = scene.settings
-      return inFlight < Math.min(maxConcurrentRetries, maxConcurrentStarts)
+      const most = retries.has(name) ? Math.min(maxConcurrentRetries, maxConcurrentStarts) : maxConcurrentStarts
+      return inFlight < most
         ? `${name} waits for a permit while ${inFlight} starts are in flight, ${maxConcurrentStarts} starts and ${maxConcurrentRetries} retries are allowed`
         : undefined
     }
     return (seen) => {
       chronicle.see(seen)
+      if (seen.kind === 'event') note(seen.event)
       if (chronicle.cut === undefined || !chronicle.quiet || !chronicle.whole) return undefined
       inFlight = startsInFlight(chronicle)
       for (const status of chronicle.cut.services) {
