@@ -4,7 +4,7 @@
 import { setMaxListeners } from 'node:events'
 import type { MessagePort } from 'node:worker_threads'
 import { KeelsonError } from '../index.js'
-import { type Errors, type Packed, pack, uncrossable, unpack } from './wire.js'
+import { crossing, type Errors, type Packed, pack, uncrossable, unpack } from './wire.js'
 
 const KIND = { call: 0, done: 1, failed: 2, aborted: 3, abort: 4, item: 5, more: 6, notice: 7 } as const
 type Kind = (typeof KIND)[keyof typeof KIND]
@@ -243,7 +243,7 @@ export class Link {
   #failed(id: number, error: unknown): void {
     if (!this.#answering.delete(id)) return
     if (error === ABORTED) this.#post([KIND.aborted, id])
-    else this.#send(KIND.failed, id, error)
+    else this.#send(KIND.failed, id, crossing(error))
   }
 
   #send(kind: Kind, id: number | string, value: unknown, more?: unknown): void {

@@ -19,7 +19,7 @@ import type { Link } from './link.js'
 import type { Failure, Lodged } from './lodging.js'
 import { wall } from './ports.js'
 import type { Place, Reading } from './table-reader.js'
-import { uncrossable } from './wire.js'
+import { crossing, uncrossable } from './wire.js'
 
 /** What a lodger needs of the thread that it lives in. */
 export interface House extends Omit<ServiceHost, 'told'> {
@@ -236,7 +236,7 @@ export class Lodger {
         this.#hosted.say({ name: this.name, text, ...(detail === undefined ? {} : { detail }), timestamp: wall() })
       },
       fail: (thrown) => {
-        const failure: Failure = { thrown, failure: this.#classOf(thrown) }
+        const failure: Failure = { thrown: crossing(thrown), failure: this.#classOf(thrown) }
         say('fail', failure)
       },
       log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },

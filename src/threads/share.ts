@@ -18,7 +18,7 @@ import { type Failure, type Lodged, Lodging } from './lodging.js'
 import { type Address, address, bequeath, door, here, inherited } from './ports.js'
 import { TableWriter } from './table-writer.js'
 import { checkOptions } from './waits.js'
-import { uncrossable, write } from './wire.js'
+import { crossing, uncrossable, write } from './wire.js'
 
 /** Options of `shareRegistry`. */
 export interface ShareOptions {
@@ -327,14 +327,14 @@ class Tenant {
 
   async #events(options: object, asked: Asked): Promise<void> {
     const events: AsyncIterable<OrchestratorEvent> = this.#app.events(within(options, asked.signal))
-    for await (const event of events) {
-      const item =
-        event.type === 'snapshot'
-          ? { ...event, snapshot: { ...event.snapshot, services: crossable(event.snapshot.services) } }
-          : event
-      if (!(await asked.send(item))) return
-    }
+    for await (const event of events) if (!(await asked.send(sendable(event)))) return
   }
+}
+
+function sendable(event: OrchestratorEvent): object {
+  if (event.type === 'listenerError') return { ...event, error: crossing(event.error) }
+  if (event.type !== 'snapshot') return event
+  return { ...event, snapshot: { ...event.snapshot, services: crossable(event.snapshot.services) } }
 }
 
 /** A list must not fail for the data of one service: what cannot cross is left out. */
