@@ -60,8 +60,8 @@ export async function attachRegistry(to: AttachOptions | ThreadHandle = {}): Pro
     new KeelsonError('SERVICE_IN_USE', `${subject} is attached to this thread already; use that, or close it first`)
   if (attached.has(key)) throw twice()
   // Only a thread can outlive the owner's; the process ends with the main one.
-  const spare = address.thread === 0 ? undefined : await opened(address)
-  const port = handle?.port ?? (await opened(address))
+  const spare = address.thread === 0 ? undefined : await opened(subject, address)
+  const port = handle?.port ?? (await opened(subject, address))
   if (attached.has(key) || !isOpen(port)) {
     spare?.close()
     if (!attached.has(key)) throw gone()
@@ -107,14 +107,15 @@ function named({ name = 'default' }: AttachOptions): Address {
   )
 }
 
-async function opened({ thread, id }: Address): Promise<MessagePort> {
-  const { port1, port2 } = new MessageChannel()
+async function opened(subject: string, { thread, id }: Address): Promise<MessagePort> {
+  const channel = new MessageChannel()
+  const { port1 } = channel
   port1.on('message', () => {}) // keeps the thread up until the owner has been asked
   try {
-    await knock(thread, 'registry', id, port2)
+    await knock(subject, thread, 'registry', id, channel)
   } catch (error) {
     port1.close()
-    throw new KeelsonError('CLOSED', 'attachRegistry() - the thread that owns the registry is gone', { cause: error })
+    throw error
   }
   port1.removeAllListeners('message')
   return port1

@@ -15,7 +15,7 @@ import {
 } from '../index.js'
 import { type Answers, type Asked, Link } from './link.js'
 import { type Failure, type Lodged, Lodging } from './lodging.js'
-import { type Address, address, bequeath, door, here, inherited } from './ports.js'
+import { type Address, address, bequeath, type Door, door, here, inherited } from './ports.js'
 import { TableWriter } from './table-writer.js'
 import { checkOptions } from './waits.js'
 import { crossing, uncrossable, write } from './wire.js'
@@ -47,7 +47,6 @@ export interface SharedRegistry extends AsyncDisposable {
 }
 
 const shares = new Map<string, Share>()
-let count = 0
 
 /**
  * Shares an orchestrator with all threads that are made from now on, and with those that `connect()` is for.
@@ -71,7 +70,8 @@ export function shareRegistry(app: Orchestrator, options: ShareOptions = {}): Sh
     )
   if (app.signal.aborted)
     throw new KeelsonError('CLOSED', 'shareRegistry() - the orchestrator is disposed of; make a new one')
-  if (shares.has(name))
+  const known = inherited().shared.get(name)
+  if (known !== undefined && isHere(known))
     throw new KeelsonError(
       'SERVICE_DUPLICATE',
       `shareRegistry() - this thread shares a registry '${name}' already; give this one another name`,
@@ -82,7 +82,9 @@ export function shareRegistry(app: Orchestrator, options: ShareOptions = {}): Sh
 class Share implements SharedRegistry {
   readonly name: string
   readonly #app: Orchestrator
-  readonly #id = ++count
+  readonly #door: Door
+  /** What was shared with this thread under the same name, by the thread that made it. */
+  readonly #above: Address | undefined
   readonly #table = new TableWriter()
   readonly #tenants = new Set<Tenant>()
   /** The services that live in other threads, by name. */
@@ -95,9 +97,10 @@ class Share implements SharedRegistry {
     this.#app = app
     this.name = name
     this.#feed()
-    this.#ends.push(door('registry', this.#id, (port, thread) => this.#accept(port, thread)))
+    this.#door = door('registry', (port, thread) => this.#accept(port, thread))
     shares.set(name, this)
-    this.#announce((shared) => shared.set(name, address(this.#id, name, this.#table.buffer)))
+    this.#above = inherited().shared.get(name)
+    this.#announce((shared) => shared.set(name, address(this.#door.id, name, this.#table.buffer)))
     const close = (): void => void this.close()
     app.signal.addEventListener('abort', close, { once: true })
     this.#ends.push(() => app.signal.removeEventListener('abort', close))
@@ -108,7 +111,7 @@ class Share implements SharedRegistry {
       throw new KeelsonError('CLOSED', `the shared registry '${this.name}' - is closed; share the orchestrator again`)
     const { port1, port2 } = new MessageChannel()
     this.#accept(port1)
-    return { ...address(this.#id, this.name, this.#table.buffer), port: port2 }
+    return { ...address(this.#door.id, this.name, this.#table.buffer), port: port2 }
   }
 
   async close(): Promise<void> {
@@ -116,8 +119,10 @@ class Share implements SharedRegistry {
     this.#closed = true
     shares.delete(this.name)
     this.#announce((shared) => {
-      if (shared.get(this.name)?.id === this.#id) shared.delete(this.name)
+      if (this.#above === undefined) shared.delete(this.name)
+      else shared.set(this.name, this.#above)
     })
+    this.#door.shut()
     for (const end of this.#ends) end()
     const gone = [...this.#tenants].map((tenant) => tenant.evict())
     await Promise.all(gone)

@@ -1,7 +1,7 @@
 // A worker thread as a service: spawned, watched, stopped by message first and by force in the end, restarted by policy.
 // The thread says itself when it is up; what it registers through attachRegistry() is another matter.
 
-import { MessageChannel, type MessagePort, type Worker, type WorkerOptions } from 'node:worker_threads'
+import { MessageChannel, type Worker, type WorkerOptions } from 'node:worker_threads'
 import {
   type CheckContext,
   type CheckResult,
@@ -12,7 +12,7 @@ import {
 } from '../index.js'
 import { closeAll } from './attach.js'
 import { Link } from './link.js'
-import { door, inherited, knock, spawn } from './ports.js'
+import { type Door, door, inherited, knock, spawn } from './ports.js'
 import { evict } from './share.js'
 
 /** Options of `workerService`: those of every service, and what its thread runs. */
@@ -30,8 +30,6 @@ export interface WorkerDuties {
   /** How it is; asked as `healthCheck` says. Without it the thread is healthy if it answers at all. */
   readonly check?: (context: { readonly signal: AbortSignal }) => CheckResult | Promise<CheckResult>
 }
-
-let count = 0
 
 /**
  * A worker thread as a service. It is up when its module has called {@link workerReady}; an exit with code 0 is a clean
@@ -83,7 +81,7 @@ class Thread {
   readonly id: number
   readonly #name: string
   readonly #worker: Worker
-  readonly #shut: () => void
+  readonly #door: Door
   #link: Link | undefined
   #stopped = false
   #isOver = false
@@ -91,22 +89,21 @@ class Thread {
 
   constructor(name: string, url: URL | string, options: WorkerOptions) {
     this.#name = name
-    const id = ++count
     let up = (): void => {}
     this.ready = new Promise((resolve, reject) => {
       up = resolve
       this.#giveUp = reject
     })
     this.ready.catch(() => {})
-    this.#shut = door('worker', id, (port, from) => {
+    this.#door = door('worker', (port, from) => {
       if (from !== this.id) return port.close() // a thread that it has made inherits its number, and is told so
       this.#link = new Link(port, {}, () => {})
       up()
     })
     try {
-      this.#worker = spawn(url, { name, ...options }, id)
+      this.#worker = spawn(url, { name, ...options }, this.#door.id)
     } catch (error) {
-      this.#shut()
+      this.#door.shut()
       throw error
     }
     this.id = this.#worker.threadId
@@ -118,7 +115,7 @@ class Thread {
       })
       this.#worker.once('exit', (code) => {
         this.#isOver = true
-        this.#shut()
+        this.#door.shut()
         const why = new Error(`the thread of '${this.#name}' exited with code ${code}`)
         this.#giveUp(why)
         if (code === 0 || this.#stopped) resolve()
@@ -153,7 +150,7 @@ class Thread {
 
   async terminate(): Promise<void> {
     this.#stopped = true
-    this.#shut()
+    this.#door.shut()
     await this.#worker.terminate()
   }
 }
@@ -169,9 +166,9 @@ export async function workerReady(duties: WorkerDuties = {}): Promise<void> {
     throw new KeelsonError('CONFIG_INVALID', 'workerReady() - was called before; call it once, when all is up')
   if (worker === undefined) throw stranger()
   isReady = true
-  const { port1, port2 } = new MessageChannel()
+  const channel = new MessageChannel()
   const link: Link = new Link(
-    port1,
+    channel.port1,
     {
       check: (_, { signal }) => duties.check?.({ signal: signal as AbortSignal }),
       stop: async () => {
@@ -182,11 +179,12 @@ export async function workerReady(duties: WorkerDuties = {}): Promise<void> {
     () => {},
   )
   link.hold()
-  await knock(worker.parent, 'worker', worker.id, port2 as MessagePort)
   try {
+    await knock('workerReady()', worker.parent, 'worker', worker.id, channel)
     await link.call('up', [])
-  } catch {
-    throw stranger()
+  } catch (error) {
+    link.close()
+    throw (error as KeelsonError).code === 'CLOSED' ? stranger() : error
   }
 }
 
