@@ -20,7 +20,7 @@ import {
 } from '../index.js'
 import { type Answers, gone, Link } from './link.js'
 import { Lodger } from './lodger.js'
-import { type Address, here, inherited, isOpen, knock } from './ports.js'
+import { type Address, alarm, here, inherited, isOpen, knock } from './ports.js'
 import { isHere, type ThreadHandle } from './share.js'
 import { type Place, TableReader } from './table-reader.js'
 import { ThreadEvents } from './thread-events.js'
@@ -33,6 +33,9 @@ export interface AttachOptions {
   /** Which of the registries that are shared with this thread. Default `default`. */
   readonly name?: string
 }
+
+/** How long the data of a service in another thread is waited for. */
+const PATIENCE = 1_000
 
 const attached = new Map<string, AttachedRegistry>()
 const keyOf = ({ thread, id }: Address): string => `${thread}.${id}`
@@ -81,7 +84,10 @@ export async function closeAll(): Promise<void> {
 function isHandle(to: AttachOptions | ThreadHandle): to is ThreadHandle {
   if (typeof to !== 'object' || to === null)
     throw new KeelsonError('CONFIG_INVALID', `attachRegistry() - takes { name } or a handle, not ${String(to)}`)
-  if (!('keelson' in to || 'port' in to || 'table' in to)) return false
+  if (!('keelson' in to || 'port' in to || 'table' in to)) {
+    checkOptions('attachRegistry()', to, ['name'])
+    return false
+  }
   const { pid, table, port, name } = to as Partial<ThreadHandle>
   const bad =
     pid !== here.pid
@@ -275,12 +281,18 @@ export class AttachedRegistry implements AsyncDisposable {
   }
 
   /**
-   * `getServiceStatus` of the orchestrator. The `data` of a service that lives in a thread is what it said after its last
-   * hook or check.
+   * `getServiceStatus` of the orchestrator. A service that lives in another thread than the orchestrator is asked for its
+   * `data`; if that thread has not answered within a second, it is what it said after its last hook or check.
    * @throws `SERVICE_NOT_FOUND`; `SERVICE_INVALID` naming a field of its data that cannot cross.
    */
-  getServiceStatus(name: string): Promise<ServiceStatus> {
-    return this.#ask('getServiceStatus', name) as Promise<ServiceStatus>
+  async getServiceStatus(name: string): Promise<ServiceStatus> {
+    const late = new AbortController()
+    const quiet = alarm(PATIENCE, () => late.abort())
+    try {
+      return (await this.#ask('getServiceStatus', name, { signal: late.signal })) as ServiceStatus
+    } finally {
+      quiet()
+    }
   }
 
   /** `health` of the orchestrator. */
@@ -301,7 +313,7 @@ export class AttachedRegistry implements AsyncDisposable {
    */
   events(options: EventsOptions = {}): AsyncIterableIterator<OrchestratorEvent> {
     if (this.#closed) throw gone()
-    checkOptions('events()', options)
+    checkOptions('events()', options, ['since', 'buffer', 'signal'])
     checkSignal('events()', options.signal)
     return new ThreadEvents(this.#link, options)
   }
@@ -311,8 +323,7 @@ export class AttachedRegistry implements AsyncDisposable {
   /** Removes what this thread has registered - stopped first; who requires it waits - and detaches. */
   async close(): Promise<void> {
     if (this.#closed) return
-    const own = [...this.#lodgers.values()]
-    await Promise.allSettled(own.map(({ name }) => this.unregister(name, { force: true })))
+    await this.#link.call('leave', []).catch(() => {}) // removed all the same
     this.#link.close()
   }
 
@@ -375,6 +386,7 @@ export class AttachedRegistry implements AsyncDisposable {
       stop: ([key, epoch, reason]) => lodger(key).stop(epoch as number, reason as StopReason),
       check: ([key, epoch], { signal }) => lodger(key).check(epoch as number, signal),
       dispose: ([key, id]) => lodger(key).dispose(id as number),
+      data: ([key]) => known(key)?.tellData(),
       abort: ([key, epoch, reason]) => known(key)?.abort(epoch as number, reason),
       hurry: ([key, epoch]) => known(key)?.hurry(epoch as number),
       over: ([key, epoch]) => known(key)?.over(epoch as number),

@@ -4,6 +4,7 @@
 import { setMaxListeners } from 'node:events'
 import type { MessagePort } from 'node:worker_threads'
 import { KeelsonError } from '../index.js'
+import { onAbort } from './aborts.js'
 import { crossing, type Errors, type Packed, pack, uncrossable, unpack } from './wire.js'
 
 const KIND = { call: 0, done: 1, failed: 2, aborted: 3, abort: 4, item: 5, more: 6, notice: 7 } as const
@@ -137,14 +138,14 @@ export class Link {
         items,
         settle: (how, value) => {
           this.#pending.delete(id)
-          signal?.removeEventListener('abort', abort)
+          unabort?.()
           this.release()
           if (how === 'done') resolve(value)
           else reject(how === 'aborted' && signal?.aborted === true ? signal.reason : value)
         },
       })
       this.hold()
-      signal?.addEventListener('abort', abort, { once: true })
+      const unabort = signal && onAbort(signal, abort)
       const wants: Wants = [name, items === undefined ? 0 : ROOM, signal !== undefined]
       try {
         this.#send(KIND.call, id, args, wants)

@@ -13,6 +13,7 @@ import {
   type StateChange,
   type StopReason,
 } from '../index.js'
+import { onAbort } from './aborts.js'
 import { type Answers, type Asked, Link } from './link.js'
 import { type Failure, type Lodged, Lodging } from './lodging.js'
 import { type Address, address, bequeath, type Door, door, here, inherited } from './ports.js'
@@ -59,7 +60,7 @@ const shares = new Map<string, Share>()
  * `CLOSED` for one that is disposed of.
  */
 export function shareRegistry(app: Orchestrator, options: ShareOptions = {}): SharedRegistry {
-  checkOptions('shareRegistry()', options)
+  checkOptions('shareRegistry()', options, ['name'])
   const { name = 'default' } = options
   if (typeof app?.getServiceStatus !== 'function' || !(app.signal instanceof AbortSignal))
     throw new KeelsonError('CONFIG_INVALID', 'shareRegistry() - takes an Orchestrator; pass the one to share')
@@ -201,7 +202,7 @@ class Share implements SharedRegistry {
   #accept(port: MessagePort, thread?: number): void {
     const tenant: Tenant = new Tenant(port, thread, {
       app: this.#app,
-      fault: (name) => this.#lodgings.get(name)?.fault,
+      lodging: (name) => this.#lodgings.get(name),
       lodge: (lodging) => this.#lodge(lodging),
       left: (lodging) => {
         if (this.#lodgings.get(lodging.service.name) === lodging) this.#lodgings.delete(lodging.service.name)
@@ -223,8 +224,8 @@ function only(fields: { readonly error?: unknown; readonly reason?: StopReason |
 
 interface TenantHost {
   readonly app: Orchestrator
-  /** Why the data of a service that lives in a thread did not come. */
-  fault(name: string): string | undefined
+  /** The service of this name, if it lives in another thread. */
+  lodging(name: string): Lodging | undefined
   /** A service of that thread has been registered; it has left. */
   lodge(lodging: Lodging): void
   left(lodging: Lodging): void
@@ -251,8 +252,12 @@ class Tenant {
 
   /** The registry is closed: its services leave the application, then it is told. */
   async evict(): Promise<void> {
-    await Promise.all([...this.#own.values()].map((lodging) => this.#remove(lodging)))
+    await this.#leave()
     this.#link.close()
+  }
+
+  async #leave(): Promise<void> {
+    await Promise.all([...this.#own.values()].map((lodging) => this.#remove(lodging)))
   }
 
   /** The thread is gone: what lived in it is lost, in this turn; who requires it waits for it. */
@@ -285,7 +290,7 @@ class Tenant {
       register: ([lodged]) => this.#register(lodged as Lodged),
       unregister: ([name, options]) => app.unregister(named(name), options as object),
       explain: ([name]): Explanation => app.explain(named(name)),
-      getServiceStatus: ([name]) => this.#status(named(name)),
+      getServiceStatus: ([name], { signal }) => this.#status(named(name), signal),
       health: () => this.#health(),
       graph: () => {
         const graph = app.graph()
@@ -293,6 +298,7 @@ class Tenant {
       },
       events: ([options], asked) => this.#events(options as object, asked),
       // Of the services that live there
+      leave: () => this.#leave(),
       own: ([key, epoch, id]) => lodging(key)?.own(epoch as number, id as number),
       status: ([key, epoch, text, detail]) => lodging(key)?.status(epoch as number, text as string, detail as string),
       log: ([key, epoch, level, message, fields]) =>
@@ -317,10 +323,16 @@ class Tenant {
     this.#host.lodge(lodging)
   }
 
-  /** A status whose data can cross, or an error that says which field of it cannot. */
-  #status(name: string): ServiceStatus {
+  /** A status whose data can cross, or an error that says which field of it cannot; `signal` says who is asked too long. */
+  async #status(name: string, signal: AbortSignal): Promise<ServiceStatus> {
+    const lodging = this.#host.lodging(name)
+    if (lodging !== undefined && !signal.aborted)
+      await new Promise<void>((resolve) => {
+        const off = onAbort(signal, resolve)
+        lodging.refresh().finally(off).then(resolve, resolve)
+      })
     const status = this.#app.getServiceStatus(name)
-    const why = this.#host.fault(name) ?? uncrossable(status.data, 'data')
+    const why = this.#host.lodging(name)?.fault ?? uncrossable(status.data, 'data')
     if (why !== undefined) throw new KeelsonError('SERVICE_INVALID', `service '${name}' - ${why}`)
     return status
   }

@@ -1,6 +1,6 @@
 // A service as another thread sees it: read-only, always as it is now, straight from the shared table.
 
-import type { HealthStatus, ServiceState } from '../index.js'
+import { type HealthStatus, KeelsonError, type ServiceState } from '../index.js'
 import { healthIn, reasonIn, STATES, stateIn } from './layout.js'
 import type { Place, Reading, TableReader } from './table-reader.js'
 
@@ -75,7 +75,14 @@ export class ServiceView {
 
   /** Whether what is awaited holds now. */
   is(what: Awaited): boolean {
-    if (typeof what === 'function') return what(this)
+    if (typeof what === 'function') {
+      const answer: unknown = what(this)
+      if (!(answer instanceof Promise)) return Boolean(answer)
+      throw new KeelsonError(
+        'CONFIG_INVALID',
+        `service '${this.name}' - a promise is no answer to what it is now; pass a function that answers at once`,
+      )
+    }
     const word = this.#table.now(this.#place)
     if (word === undefined) return false
     const state = stateIn(word)

@@ -3,6 +3,7 @@
 
 import type { MessagePort } from 'node:worker_threads'
 import { KeelsonError } from '../index.js'
+import { onAbort } from './aborts.js'
 import { HEAD, RECORD } from './layout.js'
 import { gone } from './link.js'
 import { alarm, guard, here } from './ports.js'
@@ -45,8 +46,8 @@ export class Waits {
 
   waitFor(name: string, what: Awaited, options: WaitOptions): Promise<ServiceView> {
     const subject = `waitFor('${String(name)}')`
-    checkOptions(subject, options)
-    check(subject, what, options)
+    checkOptions(subject, options, ['signal', 'timeout'])
+    check(subject, name, what, options)
     const { signal, timeout = Infinity } = options
     if (signal?.aborted === true) return Promise.reject(signal.reason)
     return new Promise<ServiceView>((resolve, reject) => {
@@ -104,11 +105,11 @@ export class Waits {
 
   waitForSync(name: string, what: Awaited, options: { readonly timeout?: number }): ServiceView {
     const subject = `waitForSync('${String(name)}')`
-    checkOptions(subject, options)
+    checkOptions(subject, options, ['timeout'])
     const { timeout = Infinity } = options
     if (here.isMain)
       throw new KeelsonError('CONFIG_INVALID', `${subject} - would block the main thread; use waitFor() there`)
-    check(subject, what, { timeout })
+    check(subject, name, what, { timeout })
     // A blocked thread hears nothing: somebody else must see for it that the owner dies.
     if (this.#spare !== undefined) this.#unguard = guard(this.#spare, this.#table.words, HEAD.closed)
     this.#spare = undefined
@@ -141,7 +142,9 @@ export class Waits {
 
 const wordOf = (place: Place | undefined): number => (place === undefined ? HEAD.directory : place.at + RECORD.now)
 
-function check(subject: string, what: Awaited, { signal, timeout }: WaitOptions): void {
+function check(subject: string, name: string, what: Awaited, { signal, timeout }: WaitOptions): void {
+  if (typeof name !== 'string' || name === '')
+    throw new KeelsonError('CONFIG_INVALID', `${subject} - no service has such a name; pass a string that is not empty`)
   if (typeof what !== 'function' && !AWAITED.includes(what))
     throw new KeelsonError(
       'CONFIG_INVALID',
@@ -155,19 +158,17 @@ function check(subject: string, what: Awaited, { signal, timeout }: WaitOptions)
   checkSignal(subject, signal)
 }
 
-/** @throws `CONFIG_INVALID` for what are no options. */
-export function checkOptions(subject: string, options: unknown): void {
-  if (typeof options === 'object' && options !== null) return
-  throw new KeelsonError('CONFIG_INVALID', `${subject}: options are ${String(options)}; pass an object, or nothing`)
+/** @throws `CONFIG_INVALID` for what are no options, and for one that is not known. */
+export function checkOptions(subject: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null)
+    throw new KeelsonError('CONFIG_INVALID', `${subject}: options are ${String(options)}; pass an object, or nothing`)
+  for (const key of Object.keys(options))
+    if (!known.includes(key))
+      throw new KeelsonError('CONFIG_INVALID', `${subject}: ${key} is no option; known are ${known.join(', ')}`)
 }
 
 /** @throws `CONFIG_INVALID` for what is no AbortSignal. */
 export function checkSignal(subject: string, signal: unknown): void {
   if (signal === undefined || signal instanceof AbortSignal) return
   throw new KeelsonError('CONFIG_INVALID', `${subject}: signal is ${String(signal)}; pass an AbortSignal`)
-}
-
-function onAbort(signal: AbortSignal, act: () => void): () => void {
-  signal.addEventListener('abort', act, { once: true })
-  return () => signal.removeEventListener('abort', act)
 }
