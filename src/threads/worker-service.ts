@@ -14,13 +14,17 @@ import { closeAll } from './attach.js'
 import { Link } from './link.js'
 import { type Door, door, inherited, knock, spawn } from './ports.js'
 import { evict } from './share.js'
+import { checkOptions } from './waits.js'
 
 /** Options of `workerService`: those of every service, and what its thread runs. */
 export interface WorkerServiceOptions extends ServiceOptions {
   /** The module that the thread runs; it calls `workerReady()` when it is up. */
   readonly url: URL | string
-  /** Options of Node's `Worker`: `workerData`, `resourceLimits`, `env`, `execArgv` and so on. */
-  readonly worker?: WorkerOptions
+  /**
+   * Options of Node's `Worker`: `workerData`, `resourceLimits`, `env`, `execArgv` and so on; a function makes them anew for
+   * each life, as is necessary where something is transferred, which can be given away but once.
+   */
+  readonly worker?: WorkerOptions | (() => WorkerOptions)
 }
 
 /** What a worker does for the service that it is. */
@@ -43,22 +47,29 @@ export interface WorkerDuties {
  * @throws `SERVICE_INVALID` for a bad name, `CONFIG_INVALID` with the path of an offending option (R51).
  */
 export function workerService(name: string, options: WorkerServiceOptions): Service {
-  const { url, worker: threadOptions = {}, ...rest } = options ?? {}
+  const { url, worker = {}, ...rest } = options ?? {}
   if (!(url instanceof URL) && (typeof url !== 'string' || url === ''))
     throw new KeelsonError(
       'CONFIG_INVALID',
       `service '${name}': url is ${String(url)}; pass the URL or the absolute path of a module`,
     )
-  if (typeof threadOptions !== 'object' || threadOptions === null)
+  for (const hook of ['start', 'run', 'stop', 'check', 'data'])
+    if (hook in rest)
+      throw new KeelsonError(
+        'CONFIG_INVALID',
+        `service '${name}': ${hook} is no option of a thread; its module does that, and says so by workerReady()`,
+      )
+  const fixed = typeof worker === 'function' ? undefined : threadOptions(name, worker)
+  if (fixed?.transferList?.length)
     throw new KeelsonError(
       'CONFIG_INVALID',
-      `service '${name}': worker is ${String(threadOptions)}; pass options of Node's Worker`,
+      `service '${name}': worker.transferList can be given away but once; let worker be a function that makes it for each life`,
     )
   let thread: Thread | undefined
   return defineService(name, {
     ...rest,
     start: ({ own, signal }) => {
-      const made = new Thread(name, url, threadOptions)
+      const made = new Thread(name, url, fixed ?? threadOptions(name, (worker as () => WorkerOptions)()))
       thread = made
       own(() => made.terminate())
       signal.addEventListener('abort', () => made.giveUp(), { once: true })
@@ -69,6 +80,22 @@ export function workerService(name: string, options: WorkerServiceOptions): Serv
     check: (context) => thread?.check(context),
     data: () => ({ threadId: thread?.id }),
   })
+}
+
+/** Options of Node's `Worker` with which it can be one of ours. */
+function threadOptions(name: string, options: WorkerOptions): WorkerOptions {
+  if (typeof options !== 'object' || options === null)
+    throw new KeelsonError(
+      'CONFIG_INVALID',
+      `service '${name}': worker is ${String(options)}; pass options of Node's Worker, or a function that makes them`,
+    )
+  for (const stream of ['stdin', 'stdout', 'stderr'] as const)
+    if (options[stream] === true)
+      throw new KeelsonError(
+        'CONFIG_INVALID',
+        `service '${name}': worker.${stream} is true, but nobody has the other end; leave it out`,
+      )
+  return options
 }
 
 /** One thread, from its making to its exit. */
@@ -158,10 +185,14 @@ class Thread {
 /**
  * Called in the module of a `workerService`, once it is up: the service is active from then on. The thread stays until the
  * service is stopped.
- * @throws `CONFIG_INVALID` in a thread that no `workerService` has made, or when it was called before.
+ * @throws `CONFIG_INVALID` in a thread that no `workerService` has made, when it was called before, or for bad duties.
  */
 export async function workerReady(duties: WorkerDuties = {}): Promise<void> {
   const { worker } = inherited()
+  checkOptions('workerReady()', duties, ['stop', 'check'])
+  for (const [duty, value] of Object.entries(duties))
+    if (value !== undefined && typeof value !== 'function')
+      throw new KeelsonError('CONFIG_INVALID', `workerReady(): ${duty} is ${String(value)}; pass a function`)
   if (isReady)
     throw new KeelsonError('CONFIG_INVALID', 'workerReady() - was called before; call it once, when all is up')
   if (worker === undefined) throw stranger()
