@@ -1,6 +1,6 @@
 // The side of every other thread: reads the table, sleeps on it, asks the owner, and houses services of its own.
 
-import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
 import {
   type CallOptions,
   type DependencyGraph,
@@ -20,11 +20,11 @@ import {
 } from '../index.js'
 import { type Answers, gone, Link } from './link.js'
 import { Lodger } from './lodger.js'
-import { type Address, alarm, here, inherited, isOpen, knock } from './ports.js'
+import { type Address, alarm, here, inherited, isOpen, opened } from './ports.js'
 import { isHere, type ThreadHandle } from './share.js'
 import { type Place, TableReader } from './table-reader.js'
 import { ThreadEvents } from './thread-events.js'
-import { type Awaited, ServiceView } from './view.js'
+import { type ServiceView, View, type WaitCondition } from './view.js'
 import { checkOptions, checkSignal, type WaitOptions, Waits } from './waits.js'
 import { type Packed, read } from './wire.js'
 
@@ -71,7 +71,7 @@ export async function attachRegistry(to: AttachOptions | ThreadHandle = {}): Pro
     if (handle === undefined) port.close()
     throw twice()
   }
-  const made = new AttachedRegistry(address.name, table, port, spare, () => attached.delete(key))
+  const made = new Attached(address.name, table, port, spare, () => attached.delete(key))
   attached.set(key, made)
   return made
 }
@@ -113,28 +113,16 @@ function named({ name = 'default' }: AttachOptions): Address {
   )
 }
 
-async function opened(subject: string, { thread, id }: Address): Promise<MessagePort> {
-  const channel = new MessageChannel()
-  const { port1 } = channel
-  port1.on('message', () => {}) // keeps the thread up until the owner has been asked
-  try {
-    await knock(subject, thread, 'registry', id, channel)
-  } catch (error) {
-    port1.close()
-    throw error
-  }
-  port1.removeAllListeners('message')
-  return port1
-}
-
 /** An application as another thread sees it. */
-export class AttachedRegistry implements AsyncDisposable {
+export type AttachedRegistry = Pick<Attached, keyof Attached>
+
+class Attached implements AsyncDisposable {
   /** The name it is shared under. */
   readonly name: string
   readonly #table: TableReader
   readonly #link: Link
   /** Views given out: one per service, as long as it lives. */
-  readonly #views = new Map<string, { readonly view: ServiceView; readonly place: Place }>()
+  readonly #views = new Map<string, { readonly view: View; readonly place: Place }>()
   readonly #lodgers = new Map<number, Lodger>()
   readonly #waits: Waits
   readonly #detached: () => void
@@ -143,7 +131,6 @@ export class AttachedRegistry implements AsyncDisposable {
   #key = 0
   #closed = false
 
-  /** Made by `attachRegistry`; not for others to make. */
   constructor(name: string, table: TableReader, port: MessagePort, spare: MessagePort | undefined, left: () => void) {
     this.name = name
     this.#table = table
@@ -172,7 +159,7 @@ export class AttachedRegistry implements AsyncDisposable {
       if (known !== undefined) this.#views.delete(name)
       return undefined
     }
-    const view = new ServiceView(name, this.#table, place)
+    const view = new View(name, this.#table, place)
     this.#views.set(name, { view, place })
     if (this.#views.size > this.#most) this.#forget()
     return view
@@ -208,7 +195,7 @@ export class AttachedRegistry implements AsyncDisposable {
    * function is asked at every change.
    * @throws `DEPENDENCY_TIMEOUT` after `timeout`; the reason of `signal`; `CLOSED` when the owner is gone.
    */
-  async waitFor(name: string, what: Awaited = 'healthy', options: WaitOptions = {}): Promise<ServiceView> {
+  async waitFor(name: string, what: WaitCondition = 'healthy', options: WaitOptions = {}): Promise<ServiceView> {
     if (this.#closed) throw gone()
     return this.#waits.waitFor(name, what, options)
   }
@@ -218,7 +205,7 @@ export class AttachedRegistry implements AsyncDisposable {
    * or promise of this thread goes on meanwhile.
    * @throws `CONFIG_INVALID` in the main thread; `DEPENDENCY_TIMEOUT` after `timeout`, `CLOSED` when the owner is gone.
    */
-  waitForSync(name: string, what: Awaited = 'healthy', options: { readonly timeout?: number } = {}): ServiceView {
+  waitForSync(name: string, what: WaitCondition = 'healthy', options: { readonly timeout?: number } = {}): ServiceView {
     if (this.#closed) throw gone()
     return this.#waits.waitForSync(name, what, options)
   }
@@ -308,8 +295,8 @@ export class AttachedRegistry implements AsyncDisposable {
   }
 
   /**
-   * `events` of the orchestrator, from when the call arrives there - before any later call of this thread - or from `since`, with the same bounded buffer and the same `gap`s (R40).
-   * The iteration throws `CLOSED` when the owner is gone.
+   * `events` of the orchestrator, from when the call arrives there - before any later call of this thread - or from
+   * `since`, with the same bounded buffer and `gap`s (R40). The iteration throws `CLOSED` when the owner is gone.
    */
   events(options: EventsOptions = {}): AsyncIterableIterator<OrchestratorEvent> {
     if (this.#closed) throw gone()

@@ -5,7 +5,7 @@ import * as nodeThreads from 'node:worker_threads'
 import {
   getEnvironmentData,
   isMainThread,
-  type MessageChannel,
+  MessageChannel,
   type MessagePort,
   setEnvironmentData,
   threadId,
@@ -171,6 +171,21 @@ export async function knock(
   } finally {
     port1.off('close', lost)
   }
+}
+
+/** A port that leads to the registry of this address. @throws what `knock` throws. */
+export async function opened(subject: string, { thread, id }: Address): Promise<MessagePort> {
+  const channel = new MessageChannel()
+  const { port1 } = channel
+  port1.on('message', () => {}) // keeps the thread up until the owner has been asked
+  try {
+    await knock(subject, thread, 'registry', id, channel)
+  } catch (error) {
+    port1.close()
+    throw error
+  }
+  port1.removeAllListeners('message')
+  return port1
 }
 
 /** Whether anybody may still be at the other end; a port that was closed before is silent for ever. */

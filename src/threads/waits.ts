@@ -9,7 +9,7 @@ import { gone } from './link.js'
 import { alarm, guard, here } from './ports.js'
 import { block, Sleepers } from './sleep.js'
 import type { Place, TableReader } from './table-reader.js'
-import { AWAITED, type Awaited, type ServiceView } from './view.js'
+import { AWAITED, type ServiceView, type WaitCondition } from './view.js'
 
 /** Options of `waitFor`. */
 export interface WaitOptions {
@@ -44,7 +44,7 @@ export class Waits {
     this.#sleepers = new Sleepers(table, (sleeps) => lookup.hold(sleeps))
   }
 
-  waitFor(name: string, what: Awaited, options: WaitOptions): Promise<ServiceView> {
+  waitFor(name: string, what: WaitCondition, options: WaitOptions): Promise<ServiceView> {
     const subject = `waitFor('${String(name)}')`
     checkOptions(subject, options, ['signal', 'timeout'])
     check(subject, name, what, options)
@@ -72,7 +72,12 @@ export class Waits {
   }
 
   /** Looks now and at every change of the service, or of the directory while it is not there, until it is ended. */
-  #watch(name: string, what: Awaited, found: (view: ServiceView) => void, failed: (why: unknown) => void): () => void {
+  #watch(
+    name: string,
+    what: WaitCondition,
+    found: (view: ServiceView) => void,
+    failed: (why: unknown) => void,
+  ): () => void {
     let watched: number | undefined
     let unwatch = (): void => {}
     let over = false
@@ -103,7 +108,7 @@ export class Waits {
     return end
   }
 
-  waitForSync(name: string, what: Awaited, options: { readonly timeout?: number }): ServiceView {
+  waitForSync(name: string, what: WaitCondition, options: { readonly timeout?: number }): ServiceView {
     const subject = `waitForSync('${String(name)}')`
     checkOptions(subject, options, ['timeout'])
     const { timeout = Infinity } = options
@@ -129,7 +134,7 @@ export class Waits {
     for (const refuse of [...this.#pending]) refuse(gone())
   }
 
-  #late(subject: string, name: string, what: Awaited, timeout: number): KeelsonError {
+  #late(subject: string, name: string, what: WaitCondition, timeout: number): KeelsonError {
     const view = this.#lookup.seen(name)?.view
     const wanted = typeof what === 'function' ? 'what was asked for' : what
     const is = view === undefined ? 'not registered' : view.state
@@ -142,7 +147,7 @@ export class Waits {
 
 const wordOf = (place: Place | undefined): number => (place === undefined ? HEAD.directory : place.at + RECORD.now)
 
-function check(subject: string, name: string, what: Awaited, { signal, timeout }: WaitOptions): void {
+function check(subject: string, name: string, what: WaitCondition, { signal, timeout }: WaitOptions): void {
   if (typeof name !== 'string' || name === '')
     throw new KeelsonError('CONFIG_INVALID', `${subject} - no service has such a name; pass a string that is not empty`)
   if (typeof what !== 'function' && !AWAITED.includes(what))

@@ -1,11 +1,11 @@
 /** Waiting in another thread: asleep on the shared table, any number at once, and cancellable. */
 import { defineService, Orchestrator } from 'keelson'
-import type { Awaited as Wanted } from 'keelson/threads'
+import type { WaitCondition } from 'keelson/threads'
 import { describe, expect, it } from 'vitest'
 import { type Far, farThread, held, reaches, shared } from '../support/threads-far.js'
 
 /** Begins a wait there and tells what came of it, as `<label> <state or code>`. */
-function wait(far: Far, label: string, name: string, what?: Wanted, timeout?: number): Promise<void> {
+function wait(far: Far, label: string, name: string, what?: WaitCondition, timeout?: number): Promise<void> {
   return far.run(
     ({ services, tell }, label, name, what, timeout) => {
       services.waitFor(name, what, timeout === undefined ? {} : { timeout }).then(
