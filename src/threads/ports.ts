@@ -185,6 +185,7 @@ export async function opened(subject: string, { thread, id }: Address): Promise<
     throw error
   }
   port1.removeAllListeners('message')
+  port1.unref() // of itself only when listeners go one by one
   return port1
 }
 

@@ -93,6 +93,7 @@ class Share implements SharedRegistry {
   readonly #ends: (() => void)[] = []
   #tells = false
   #closed = false
+  #closing: Promise<void> | undefined
 
   constructor(app: Orchestrator, name: string) {
     this.#app = app
@@ -115,8 +116,12 @@ class Share implements SharedRegistry {
     return { ...address(this.#door.id, this.name, this.#table.buffer), port: port2 }
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#closed = true
     shares.delete(this.name)
     this.#announce((shared) => {
