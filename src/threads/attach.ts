@@ -1,6 +1,6 @@
 // The side of every other thread: reads the table, sleeps on it, asks the owner, and houses services of its own.
 
-import { MessageChannel, type MessagePort } from 'node:worker_threads'
+import type { MessagePort } from 'node:worker_threads'
 import {
   type CallOptions,
   type DependencyGraph,
@@ -20,11 +20,11 @@ import {
 } from '../index.js'
 import { type Answers, gone, Link } from './link.js'
 import { Lodger } from './lodger.js'
-import { type Address, here, inherited, isOpen, knock } from './ports.js'
+import { type Address, alarm, here, inherited, isOpen, opened } from './ports.js'
 import { isHere, type ThreadHandle } from './share.js'
 import { type Place, TableReader } from './table-reader.js'
 import { ThreadEvents } from './thread-events.js'
-import { type Awaited, ServiceView } from './view.js'
+import { type ServiceView, View, type WaitCondition } from './view.js'
 import { checkOptions, checkSignal, type WaitOptions, Waits } from './waits.js'
 import { type Listed, unlist } from './wire.js'
 
@@ -36,6 +36,9 @@ export interface AttachOptions {
 
 /** What the arguments of calls are called. */
 const ASKED = { names: ['name', 'options'] } as const
+
+/** How long the data of a service in another thread is waited for. */
+const PATIENCE = 1_000
 
 const attached = new Map<string, AttachedRegistry>()
 const keyOf = ({ thread, id }: Address): string => `${thread}.${id}`
@@ -63,15 +66,15 @@ export async function attachRegistry(to: AttachOptions | ThreadHandle = {}): Pro
     new KeelsonError('SERVICE_IN_USE', `${subject} is attached to this thread already; use that, or close it first`)
   if (attached.has(key)) throw twice()
   // Only a thread can outlive the owner's; the process ends with the main one.
-  const spare = address.thread === 0 ? undefined : await opened(address)
-  const port = handle?.port ?? (await opened(address))
+  const spare = address.thread === 0 ? undefined : await opened(subject, address)
+  const port = handle?.port ?? (await opened(subject, address))
   if (attached.has(key) || !isOpen(port)) {
     spare?.close()
     if (!attached.has(key)) throw gone()
     if (handle === undefined) port.close()
     throw twice()
   }
-  const made = new AttachedRegistry(address.name, table, port, spare, () => attached.delete(key))
+  const made = new Attached(address.name, table, port, spare, () => attached.delete(key))
   attached.set(key, made)
   return made
 }
@@ -84,7 +87,10 @@ export async function closeAll(): Promise<void> {
 function isHandle(to: AttachOptions | ThreadHandle): to is ThreadHandle {
   if (typeof to !== 'object' || to === null)
     throw new KeelsonError('CONFIG_INVALID', `attachRegistry() - takes { name } or a handle, not ${String(to)}`)
-  if (!('keelson' in to || 'port' in to || 'table' in to)) return false
+  if (!('keelson' in to || 'port' in to || 'table' in to)) {
+    checkOptions('attachRegistry()', to, ['name'])
+    return false
+  }
   const { pid, table, port, name } = to as Partial<ThreadHandle>
   const bad =
     pid !== here.pid
@@ -110,27 +116,16 @@ function named({ name = 'default' }: AttachOptions): Address {
   )
 }
 
-async function opened({ thread, id }: Address): Promise<MessagePort> {
-  const { port1, port2 } = new MessageChannel()
-  port1.on('message', () => {}) // keeps the thread up until the owner has been asked
-  try {
-    await knock(thread, 'registry', id, port2)
-  } catch (error) {
-    port1.close()
-    throw new KeelsonError('CLOSED', 'attachRegistry() - the thread that owns the registry is gone', { cause: error })
-  }
-  port1.removeAllListeners('message')
-  return port1
-}
-
 /** An application as another thread sees it. */
-export class AttachedRegistry implements AsyncDisposable {
+export type AttachedRegistry = Pick<Attached, keyof Attached>
+
+class Attached implements AsyncDisposable {
   /** The name it is shared under. */
   readonly name: string
   readonly #table: TableReader
   readonly #link: Link
   /** Views given out: one per service, as long as it lives. */
-  readonly #views = new Map<string, { readonly view: ServiceView; readonly place: Place }>()
+  readonly #views = new Map<string, { readonly view: View; readonly place: Place }>()
   readonly #lodgers = new Map<number, Lodger>()
   readonly #waits: Waits
   readonly #detached: () => void
@@ -139,7 +134,6 @@ export class AttachedRegistry implements AsyncDisposable {
   #key = 0
   #closed = false
 
-  /** Made by `attachRegistry`; not for others to make. */
   constructor(name: string, table: TableReader, port: MessagePort, spare: MessagePort | undefined, left: () => void) {
     this.name = name
     this.#table = table
@@ -168,7 +162,7 @@ export class AttachedRegistry implements AsyncDisposable {
       if (known !== undefined) this.#views.delete(name)
       return undefined
     }
-    const view = new ServiceView(name, this.#table, place)
+    const view = new View(name, this.#table, place)
     this.#views.set(name, { view, place })
     if (this.#views.size > this.#most) this.#forget()
     return view
@@ -204,7 +198,7 @@ export class AttachedRegistry implements AsyncDisposable {
    * function is asked at every change.
    * @throws `DEPENDENCY_TIMEOUT` after `timeout`; the reason of `signal`; `CLOSED` when the owner is gone.
    */
-  async waitFor(name: string, what: Awaited = 'healthy', options: WaitOptions = {}): Promise<ServiceView> {
+  async waitFor(name: string, what: WaitCondition = 'healthy', options: WaitOptions = {}): Promise<ServiceView> {
     if (this.#closed) throw gone()
     return this.#waits.waitFor(name, what, options)
   }
@@ -214,7 +208,7 @@ export class AttachedRegistry implements AsyncDisposable {
    * or promise of this thread goes on meanwhile.
    * @throws `CONFIG_INVALID` in the main thread; `DEPENDENCY_TIMEOUT` after `timeout`, `CLOSED` when the owner is gone.
    */
-  waitForSync(name: string, what: Awaited = 'healthy', options: { readonly timeout?: number } = {}): ServiceView {
+  waitForSync(name: string, what: WaitCondition = 'healthy', options: { readonly timeout?: number } = {}): ServiceView {
     if (this.#closed) throw gone()
     return this.#waits.waitForSync(name, what, options)
   }
@@ -277,12 +271,18 @@ export class AttachedRegistry implements AsyncDisposable {
   }
 
   /**
-   * `getServiceStatus` of the orchestrator. The `data` of a service that lives in a thread is what it said after its last
-   * hook or check.
+   * `getServiceStatus` of the orchestrator. A service that lives in another thread than the orchestrator is asked for its
+   * `data`; if that thread has not answered within a second, it is what it said after its last hook or check.
    * @throws `SERVICE_NOT_FOUND`; `SERVICE_INVALID` naming a field of its data that cannot cross.
    */
   async getServiceStatus(name: string): Promise<ServiceStatus> {
-    return (await this.#ask('getServiceStatus', name)) as ServiceStatus
+    const late = new AbortController()
+    const quiet = alarm(PATIENCE, () => late.abort())
+    try {
+      return (await this.#ask('getServiceStatus', name, { signal: late.signal })) as ServiceStatus
+    } finally {
+      quiet()
+    }
   }
 
   /** `health` of the orchestrator. */
@@ -298,12 +298,12 @@ export class AttachedRegistry implements AsyncDisposable {
   }
 
   /**
-   * `events` of the orchestrator, from when the call arrives there - before any later call of this thread - or from `since`, with the same bounded buffer and the same `gap`s (R40).
-   * The iteration throws `CLOSED` when the owner is gone.
+   * `events` of the orchestrator, from when the call arrives there - before any later call of this thread - or from
+   * `since`, with the same bounded buffer and `gap`s (R40). The iteration throws `CLOSED` when the owner is gone.
    */
   events(options: EventsOptions = {}): AsyncIterableIterator<OrchestratorEvent> {
     if (this.#closed) throw gone()
-    checkOptions('events()', options)
+    checkOptions('events()', options, ['since', 'buffer', 'signal'])
     checkSignal('events()', options.signal)
     return new ThreadEvents(this.#link, options)
   }
@@ -313,8 +313,7 @@ export class AttachedRegistry implements AsyncDisposable {
   /** Removes what this thread has registered - stopped first; who requires it waits - and detaches. */
   async close(): Promise<void> {
     if (this.#closed) return
-    const own = [...this.#lodgers.values()]
-    await Promise.allSettled(own.map(({ name }) => this.unregister(name, { force: true })))
+    await this.#link.call('leave', []).catch(() => {}) // removed all the same
     this.#link.close()
   }
 
@@ -378,6 +377,7 @@ export class AttachedRegistry implements AsyncDisposable {
       stop: ([key, epoch, reason]) => lodger(key).stop(epoch as number, reason as StopReason),
       check: ([key, epoch], { signal }) => lodger(key).check(epoch as number, signal),
       dispose: ([key, id]) => lodger(key).dispose(id as number),
+      data: ([key]) => known(key)?.tellData(),
       abort: ([key, epoch, reason]) => known(key)?.abort(epoch as number, reason),
       hurry: ([key, epoch]) => known(key)?.hurry(epoch as number),
       over: ([key, epoch]) => known(key)?.over(epoch as number),

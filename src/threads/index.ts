@@ -2,6 +2,6 @@
 
 export { type AttachedRegistry, type AttachOptions, attachRegistry } from './attach.js'
 export { type SharedRegistry, type ShareOptions, shareRegistry, type ThreadHandle } from './share.js'
-export type { Awaited, ServiceReading, ServiceView } from './view.js'
+export type { ServiceReading, ServiceView, WaitCondition } from './view.js'
 export type { WaitOptions } from './waits.js'
 export { type WorkerDuties, type WorkerServiceOptions, workerReady, workerService } from './worker-service.js'

@@ -4,7 +4,8 @@
 import { setMaxListeners } from 'node:events'
 import type { MessagePort } from 'node:worker_threads'
 import { KeelsonError } from '../index.js'
-import { type Errors, pack, uncrossable, unpack } from './wire.js'
+import { onAbort } from './aborts.js'
+import { crossing, type Errors, pack, uncrossable, unpack } from './wire.js'
 
 const KIND = { call: 0, done: 1, failed: 2, aborted: 3, abort: 4, item: 5, more: 6, notice: 7 } as const
 type Kind = (typeof KIND)[keyof typeof KIND]
@@ -144,14 +145,14 @@ export class Link {
         items,
         settle: (how, value) => {
           this.#pending.delete(id)
-          signal?.removeEventListener('abort', abort)
+          unabort?.()
           this.release()
           if (how === 'done') resolve(value)
           else reject(how === 'aborted' && signal?.aborted === true ? signal.reason : value)
         },
       })
       this.hold()
-      signal?.addEventListener('abort', abort, { once: true })
+      const unabort = signal && onAbort(signal, abort)
       try {
         const [plain, errors] = pack(args)
         this.#post([KIND.call, id, plain, errors, name, items === undefined ? 0 : ROOM, signal !== undefined])
@@ -250,7 +251,7 @@ export class Link {
   #failed(id: number, error: unknown): void {
     if (!this.#answering.delete(id)) return
     if (error === ABORTED) this.#post([KIND.aborted, id])
-    else this.#send(KIND.failed, id, error)
+    else this.#send(KIND.failed, id, crossing(error))
   }
 
   #send(kind: Kind, id: number | string, value: unknown): void {

@@ -19,7 +19,7 @@ import type { Link } from './link.js'
 import type { Failure, Lodged } from './lodging.js'
 import { wall } from './ports.js'
 import type { Place, Reading } from './table-reader.js'
-import { uncrossable } from './wire.js'
+import { crossing, uncrossable } from './wire.js'
 
 /** What a lodger needs of the thread that it lives in. */
 export interface House extends Omit<ServiceHost, 'told'> {
@@ -53,6 +53,8 @@ export class Lodger {
   /** What it was told last. */
   #last!: StateChange
   #isLeft = false
+  /** Whether data of it was told. */
+  #hasData = false
   #id = 0
 
   /** @throws what `hostService` throws. */
@@ -162,11 +164,7 @@ export class Lodger {
     this.#hosted.tell(change)
   }
 
-  data(): unknown {
-    return this.#hosted.data()
-  }
-
-  /** It is registered no more. */
+  /** It is registered no more; what it took when nobody was left to tell goes with it. */
   release(): void {
     const { name, newState: oldState, epoch } = this.#last
     // Nobody tells its last step any more.
@@ -176,6 +174,11 @@ export class Lodger {
     }
     this.#isLeft = true // what stands in the table now may be another one of its name
     this.#hosted.release()
+    void this.#disposeAll()
+  }
+
+  async #disposeAll(): Promise<void> {
+    for (const id of [...this.#owned.keys()].reverse()) await this.dispose(id).catch(() => {})
   }
 
   /** The owner is gone: nobody will say so, hence it ends by itself. */
@@ -185,7 +188,7 @@ export class Lodger {
       if (stay.isStopped !== true) await this.stop(epoch, 'removed').catch(() => {})
     }
     this.#stays.clear()
-    for (const id of [...this.#owned.keys()].reverse()) await this.dispose(id).catch(() => {})
+    await this.#disposeAll()
     this.release()
   }
 
@@ -198,17 +201,26 @@ export class Lodger {
       link.tell('failing', [this.key, this.#classOf(error)])
       throw error
     } finally {
-      this.#tellData()
+      this.tellData()
     }
   }
 
-  #tellData(): void {
+  /** Tells its data, so that it is there when this is over. */
+  tellData(): void {
+    const data = this.#data()
+    if (data === undefined && !this.#hasData) return
+    this.#hasData = data !== undefined
+    const { link } = this.#house
+    if (!link.tell('data', [this.key, data])) link.tell('data', [this.key, undefined, uncrossable(data, 'data')])
+  }
+
+  #data(): unknown {
     try {
       const data = this.#hosted.data()
-      if (typeof data !== 'object' || data === null || Object.keys(data).length === 0) return
-      const { link } = this.#house
-      if (!link.tell('data', [this.key, data])) link.tell('data', [this.key, undefined, uncrossable(data, 'data')])
-    } catch {} // there is no data then, as in any status
+      return typeof data === 'object' && data !== null && Object.keys(data).length > 0 ? data : undefined
+    } catch {
+      return undefined // as in any status
+    }
   }
 
   #classOf(error: unknown): FailureClass | undefined {
@@ -236,7 +248,7 @@ export class Lodger {
         this.#hosted.say({ name: this.name, text, ...(detail === undefined ? {} : { detail }), timestamp: wall() })
       },
       fail: (thrown) => {
-        const failure: Failure = { thrown, failure: this.#classOf(thrown) }
+        const failure: Failure = { thrown: crossing(thrown), failure: this.#classOf(thrown) }
         say('fail', failure)
       },
       log: { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') },
@@ -253,7 +265,8 @@ export class Lodger {
     const id = ++this.#id
     this.#owned.set(id, resource)
     // Nobody to tell when: at once.
-    if (!this.#house.link.tell('own', [this.key, epoch, id]) || this.#house.link.closed) void this.dispose(id)
+    const isTold = !this.#isLeft && this.#house.link.tell('own', [this.key, epoch, id])
+    if (!isTold || this.#house.link.closed) void this.dispose(id).catch(() => {})
     return resource
   }
 

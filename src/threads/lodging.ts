@@ -119,6 +119,11 @@ export class Lodging {
 
   // What happens here
 
+  /** Resolves when its thread has told its data anew. */
+  async refresh(): Promise<void> {
+    await this.#link.call('data', [this.key])
+  }
+
   /** Its thread is told what became of it. */
   tell(change: StateChange): void {
     this.#link.tell('told', [this.key, change])

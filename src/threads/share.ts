@@ -13,12 +13,13 @@ import {
   type StateChange,
   type StopReason,
 } from '../index.js'
+import { onAbort } from './aborts.js'
 import { type Answers, type Asked, Link } from './link.js'
 import { type Failure, type Lodged, Lodging } from './lodging.js'
-import { type Address, address, bequeath, door, here, inherited } from './ports.js'
+import { type Address, address, bequeath, type Door, door, here, inherited } from './ports.js'
 import { TableWriter } from './table-writer.js'
 import { checkOptions } from './waits.js'
-import { list, uncrossable } from './wire.js'
+import { crossing, list, uncrossable } from './wire.js'
 
 /** Options of `shareRegistry`. */
 export interface ShareOptions {
@@ -47,7 +48,6 @@ export interface SharedRegistry extends AsyncDisposable {
 }
 
 const shares = new Map<string, Share>()
-let count = 0
 
 /**
  * Shares an orchestrator with all threads that are made from now on, and with those that `connect()` is for.
@@ -60,7 +60,7 @@ let count = 0
  * `CLOSED` for one that is disposed of.
  */
 export function shareRegistry(app: Orchestrator, options: ShareOptions = {}): SharedRegistry {
-  checkOptions('shareRegistry()', options)
+  checkOptions('shareRegistry()', options, ['name'])
   const { name = 'default' } = options
   if (typeof app?.getServiceStatus !== 'function' || !(app.signal instanceof AbortSignal))
     throw new KeelsonError('CONFIG_INVALID', 'shareRegistry() - takes an Orchestrator; pass the one to share')
@@ -71,7 +71,8 @@ export function shareRegistry(app: Orchestrator, options: ShareOptions = {}): Sh
     )
   if (app.signal.aborted)
     throw new KeelsonError('CLOSED', 'shareRegistry() - the orchestrator is disposed of; make a new one')
-  if (shares.has(name))
+  const known = inherited().shared.get(name)
+  if (known !== undefined && isHere(known))
     throw new KeelsonError(
       'SERVICE_DUPLICATE',
       `shareRegistry() - this thread shares a registry '${name}' already; give this one another name`,
@@ -82,7 +83,9 @@ export function shareRegistry(app: Orchestrator, options: ShareOptions = {}): Sh
 class Share implements SharedRegistry {
   readonly name: string
   readonly #app: Orchestrator
-  readonly #id = ++count
+  readonly #door: Door
+  /** What was shared with this thread under the same name, by the thread that made it. */
+  readonly #above: Address | undefined
   readonly #table = new TableWriter()
   readonly #tenants = new Set<Tenant>()
   /** The services that live in other threads, by name. */
@@ -90,14 +93,16 @@ class Share implements SharedRegistry {
   readonly #ends: (() => void)[] = []
   #tells = false
   #closed = false
+  #closing: Promise<void> | undefined
 
   constructor(app: Orchestrator, name: string) {
     this.#app = app
     this.name = name
     this.#feed()
-    this.#ends.push(door('registry', this.#id, (port, thread) => this.#accept(port, thread)))
+    this.#door = door('registry', (port, thread) => this.#accept(port, thread))
     shares.set(name, this)
-    this.#announce((shared) => shared.set(name, address(this.#id, name, this.#table.buffer)))
+    this.#above = inherited().shared.get(name)
+    this.#announce((shared) => shared.set(name, address(this.#door.id, name, this.#table.buffer)))
     const close = (): void => void this.close()
     app.signal.addEventListener('abort', close, { once: true })
     this.#ends.push(() => app.signal.removeEventListener('abort', close))
@@ -108,16 +113,22 @@ class Share implements SharedRegistry {
       throw new KeelsonError('CLOSED', `the shared registry '${this.name}' - is closed; share the orchestrator again`)
     const { port1, port2 } = new MessageChannel()
     this.#accept(port1)
-    return { ...address(this.#id, this.name, this.#table.buffer), port: port2 }
+    return { ...address(this.#door.id, this.name, this.#table.buffer), port: port2 }
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#closed = true
     shares.delete(this.name)
     this.#announce((shared) => {
-      if (shared.get(this.name)?.id === this.#id) shared.delete(this.name)
+      if (this.#above === undefined) shared.delete(this.name)
+      else shared.set(this.name, this.#above)
     })
+    this.#door.shut()
     for (const end of this.#ends) end()
     const gone = [...this.#tenants].map((tenant) => tenant.evict())
     await Promise.all(gone)
@@ -195,7 +206,7 @@ class Share implements SharedRegistry {
   #accept(port: MessagePort, thread?: number): void {
     const tenant: Tenant = new Tenant(port, thread, {
       app: this.#app,
-      fault: (name) => this.#lodgings.get(name)?.fault,
+      lodging: (name) => this.#lodgings.get(name),
       lodge: (lodging) => this.#lodge(lodging),
       left: (lodging) => {
         if (this.#lodgings.get(lodging.service.name) === lodging) this.#lodgings.delete(lodging.service.name)
@@ -217,8 +228,8 @@ function only(fields: { readonly error?: unknown; readonly reason?: StopReason |
 
 interface TenantHost {
   readonly app: Orchestrator
-  /** Why the data of a service that lives in a thread did not come. */
-  fault(name: string): string | undefined
+  /** The service of this name, if it lives in another thread. */
+  lodging(name: string): Lodging | undefined
   /** A service of that thread has been registered; it has left. */
   lodge(lodging: Lodging): void
   left(lodging: Lodging): void
@@ -245,8 +256,12 @@ class Tenant {
 
   /** The registry is closed: its services leave the application, then it is told. */
   async evict(): Promise<void> {
-    await Promise.all([...this.#own.values()].map((lodging) => this.#remove(lodging)))
+    await this.#leave()
     this.#link.close()
+  }
+
+  async #leave(): Promise<void> {
+    await Promise.all([...this.#own.values()].map((lodging) => this.#remove(lodging)))
   }
 
   /** The thread is gone: what lived in it is lost, in this turn; who requires it waits for it. */
@@ -279,7 +294,7 @@ class Tenant {
       register: ([lodged]) => this.#register(lodged as Lodged),
       unregister: ([name, options]) => app.unregister(named(name), options as object),
       explain: ([name]): Explanation => app.explain(named(name)),
-      getServiceStatus: ([name]) => this.#status(named(name)),
+      getServiceStatus: ([name], { signal }) => this.#status(named(name), signal),
       health: () => this.#health(),
       graph: () => {
         const graph = app.graph()
@@ -287,6 +302,7 @@ class Tenant {
       },
       events: ([options], asked) => this.#events(options as object, asked),
       // Of the services that live there
+      leave: () => this.#leave(),
       own: ([key, epoch, id]) => lodging(key)?.own(epoch as number, id as number),
       status: ([key, epoch, text, detail]) => lodging(key)?.status(epoch as number, text as string, detail as string),
       log: ([key, epoch, level, message, fields]) =>
@@ -311,10 +327,16 @@ class Tenant {
     this.#host.lodge(lodging)
   }
 
-  /** A status whose data can cross, or an error that says which field of it cannot. */
-  #status(name: string): ServiceStatus {
+  /** A status whose data can cross, or an error that says which field of it cannot; `signal` says who is asked too long. */
+  async #status(name: string, signal: AbortSignal): Promise<ServiceStatus> {
+    const lodging = this.#host.lodging(name)
+    if (lodging !== undefined && !signal.aborted)
+      await new Promise<void>((resolve) => {
+        const off = onAbort(signal, resolve)
+        lodging.refresh().finally(off).then(resolve, resolve)
+      })
     const status = this.#app.getServiceStatus(name)
-    const why = this.#host.fault(name) ?? uncrossable(status.data, 'data')
+    const why = this.#host.lodging(name)?.fault ?? uncrossable(status.data, 'data')
     if (why !== undefined) throw new KeelsonError('SERVICE_INVALID', `service '${name}' - ${why}`)
     return status
   }
@@ -326,14 +348,14 @@ class Tenant {
 
   async #events(options: object, asked: Asked): Promise<void> {
     const events: AsyncIterable<OrchestratorEvent> = this.#app.events(within(options, asked.signal))
-    for await (const event of events) {
-      const item =
-        event.type === 'snapshot'
-          ? { ...event, snapshot: { ...event.snapshot, services: crossable(event.snapshot.services) } }
-          : event
-      if (!(await asked.send(item))) return
-    }
+    for await (const event of events) if (!(await asked.send(sendable(event)))) return
   }
+}
+
+function sendable(event: OrchestratorEvent): object {
+  if (event.type === 'listenerError') return { ...event, error: crossing(event.error) }
+  if (event.type !== 'snapshot') return event
+  return { ...event, snapshot: { ...event.snapshot, services: crossable(event.snapshot.services) } }
 }
 
 /** A list must not fail for the data of one service: what cannot cross is left out. */

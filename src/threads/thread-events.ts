@@ -2,6 +2,7 @@
 // that a slow reader loses its own oldest events there and is told so (R40).
 
 import type { EventsOptions, OrchestratorEvent } from '../index.js'
+import { onAbort } from './aborts.js'
 import type { Link } from './link.js'
 
 type Item = readonly [event: OrchestratorEvent, more: () => void]
@@ -12,20 +13,17 @@ export class ThreadEvents implements AsyncIterableIterator<OrchestratorEvent> {
   readonly #readers: { resolve(result: IteratorResult<OrchestratorEvent>): void; reject(error: unknown): void }[] = []
   /** Why there is no more: an error, or `undefined` if it was ended here. */
   #over: readonly [error?: unknown] | undefined
+  #unabort = (): void => {}
 
   constructor(link: Link, { signal, ...options }: EventsOptions) {
-    const end = (): void => this.#end.abort()
-    if (signal?.aborted === true) end()
-    else signal?.addEventListener('abort', end, { once: true })
+    if (signal?.aborted === true) this.#end.abort()
+    else if (signal !== undefined) this.#unabort = onAbort(signal, () => this.#end.abort())
     const items = (item: unknown, more: () => void): void => this.#take([item as OrchestratorEvent, more])
     link.call('events', [options], { signal: this.#end.signal, items, names: ['options'] }).then(
       () => this.#ends([]),
       (error) => this.#ends(this.#end.signal.aborted ? [] : [error]),
     )
-    this.#end.signal.addEventListener('abort', () => {
-      signal?.removeEventListener('abort', end)
-      this.#ends([])
-    })
+    this.#end.signal.addEventListener('abort', () => this.#ends([]))
   }
 
   next(): Promise<IteratorResult<OrchestratorEvent>> {
@@ -63,6 +61,7 @@ export class ThreadEvents implements AsyncIterableIterator<OrchestratorEvent> {
   #ends(over: readonly [error?: unknown]): void {
     if (this.#over !== undefined) return
     this.#over = over
+    this.#unabort()
     const [error] = over
     for (const { resolve, reject } of this.#readers.splice(0)) {
       if (error === undefined) resolve({ value: undefined, done: true })

@@ -1,6 +1,6 @@
 // A service as another thread sees it: read-only, always as it is now, straight from the shared table.
 
-import type { HealthStatus, ServiceState } from '../index.js'
+import { type HealthStatus, KeelsonError, type ServiceState } from '../index.js'
 import { healthIn, reasonIn, STATES, stateIn } from './layout.js'
 import type { Place, Reading, TableReader } from './table-reader.js'
 
@@ -11,7 +11,7 @@ const REMOVED: Reading = { state: 'unknown', health: 'unknown', epoch: 0, attemp
 const ACTIVE: ReadonlySet<ServiceState> = new Set(['running', 'connected'])
 
 /** What can be waited for: a condition as of dependencies, a state, or a question that is asked anew at every change. */
-export type Awaited = 'started' | 'healthy' | 'completed' | ServiceState | ((service: ServiceView) => boolean)
+export type WaitCondition = 'started' | 'healthy' | 'completed' | ServiceState | ((service: ServiceView) => boolean)
 
 /** Words that `waitFor` takes. */
 export const AWAITED: readonly string[] = ['started', 'healthy', 'completed', ...STATES]
@@ -23,13 +23,15 @@ export const AWAITED: readonly string[] = ['started', 'healthy', 'completed', ..
  * the same thread; `read()` is one instant, never half of a change. After the service was removed it tells `unknown`,
  * also if another one has taken its name: `get` that one.
  */
-export class ServiceView {
+export type ServiceView = Pick<View, keyof View>
+
+/** What `get` makes; outside it is known by its shape alone, so that anybody can have one of his own for his tests. */
+export class View {
   /** The name it is registered under. */
   readonly name: string
   readonly #table: TableReader
   readonly #place: Place
 
-  /** Given out by `get`; not for others to make. */
   constructor(name: string, table: TableReader, place: Place) {
     this.name = name
     this.#table = table
@@ -74,8 +76,15 @@ export class ServiceView {
   }
 
   /** Whether what is awaited holds now. */
-  is(what: Awaited): boolean {
-    if (typeof what === 'function') return what(this)
+  is(what: WaitCondition): boolean {
+    if (typeof what === 'function') {
+      const answer: unknown = what(this)
+      if (!(answer instanceof Promise)) return Boolean(answer)
+      throw new KeelsonError(
+        'CONFIG_INVALID',
+        `service '${this.name}' - a promise is no answer to what it is now; pass a function that answers at once`,
+      )
+    }
     const word = this.#table.now(this.#place)
     if (word === undefined) return false
     const state = stateIn(word)

@@ -3,12 +3,13 @@
 
 import type { MessagePort } from 'node:worker_threads'
 import { KeelsonError } from '../index.js'
+import { onAbort } from './aborts.js'
 import { HEAD, RECORD } from './layout.js'
 import { gone } from './link.js'
 import { alarm, guard, here } from './ports.js'
 import { block, Sleepers } from './sleep.js'
 import type { Place, TableReader } from './table-reader.js'
-import { AWAITED, type Awaited, type ServiceView } from './view.js'
+import { AWAITED, type ServiceView, type WaitCondition } from './view.js'
 
 /** Options of `waitFor`. */
 export interface WaitOptions {
@@ -43,10 +44,10 @@ export class Waits {
     this.#sleepers = new Sleepers(table, (sleeps) => lookup.hold(sleeps))
   }
 
-  waitFor(name: string, what: Awaited, options: WaitOptions): Promise<ServiceView> {
+  waitFor(name: string, what: WaitCondition, options: WaitOptions): Promise<ServiceView> {
     const subject = `waitFor('${String(name)}')`
-    checkOptions(subject, options)
-    check(subject, what, options)
+    checkOptions(subject, options, ['signal', 'timeout'])
+    check(subject, name, what, options)
     const { signal, timeout = Infinity } = options
     if (signal?.aborted === true) return Promise.reject(signal.reason)
     return new Promise<ServiceView>((resolve, reject) => {
@@ -71,7 +72,12 @@ export class Waits {
   }
 
   /** Looks now and at every change of the service, or of the directory while it is not there, until it is ended. */
-  #watch(name: string, what: Awaited, found: (view: ServiceView) => void, failed: (why: unknown) => void): () => void {
+  #watch(
+    name: string,
+    what: WaitCondition,
+    found: (view: ServiceView) => void,
+    failed: (why: unknown) => void,
+  ): () => void {
     let watched: number | undefined
     let unwatch = (): void => {}
     let over = false
@@ -102,13 +108,13 @@ export class Waits {
     return end
   }
 
-  waitForSync(name: string, what: Awaited, options: { readonly timeout?: number }): ServiceView {
+  waitForSync(name: string, what: WaitCondition, options: { readonly timeout?: number }): ServiceView {
     const subject = `waitForSync('${String(name)}')`
-    checkOptions(subject, options)
+    checkOptions(subject, options, ['timeout'])
     const { timeout = Infinity } = options
     if (here.isMain)
       throw new KeelsonError('CONFIG_INVALID', `${subject} - would block the main thread; use waitFor() there`)
-    check(subject, what, { timeout })
+    check(subject, name, what, { timeout })
     // A blocked thread hears nothing: somebody else must see for it that the owner dies.
     if (this.#spare !== undefined) this.#unguard = guard(this.#spare, this.#table.words, HEAD.closed)
     this.#spare = undefined
@@ -128,7 +134,7 @@ export class Waits {
     for (const refuse of [...this.#pending]) refuse(gone())
   }
 
-  #late(subject: string, name: string, what: Awaited, timeout: number): KeelsonError {
+  #late(subject: string, name: string, what: WaitCondition, timeout: number): KeelsonError {
     const view = this.#lookup.seen(name)?.view
     const wanted = typeof what === 'function' ? 'what was asked for' : what
     const is = view === undefined ? 'not registered' : view.state
@@ -141,7 +147,9 @@ export class Waits {
 
 const wordOf = (place: Place | undefined): number => (place === undefined ? HEAD.directory : place.at + RECORD.now)
 
-function check(subject: string, what: Awaited, { signal, timeout }: WaitOptions): void {
+function check(subject: string, name: string, what: WaitCondition, { signal, timeout }: WaitOptions): void {
+  if (typeof name !== 'string' || name === '')
+    throw new KeelsonError('CONFIG_INVALID', `${subject} - no service has such a name; pass a string that is not empty`)
   if (typeof what !== 'function' && !AWAITED.includes(what))
     throw new KeelsonError(
       'CONFIG_INVALID',
@@ -155,19 +163,17 @@ function check(subject: string, what: Awaited, { signal, timeout }: WaitOptions)
   checkSignal(subject, signal)
 }
 
-/** @throws `CONFIG_INVALID` for what are no options. */
-export function checkOptions(subject: string, options: unknown): void {
-  if (typeof options === 'object' && options !== null) return
-  throw new KeelsonError('CONFIG_INVALID', `${subject}: options are ${String(options)}; pass an object, or nothing`)
+/** @throws `CONFIG_INVALID` for what are no options, and for one that is not known. */
+export function checkOptions(subject: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== 'object' || options === null)
+    throw new KeelsonError('CONFIG_INVALID', `${subject}: options are ${String(options)}; pass an object, or nothing`)
+  for (const key of Object.keys(options))
+    if (!known.includes(key))
+      throw new KeelsonError('CONFIG_INVALID', `${subject}: ${key} is no option; known are ${known.join(', ')}`)
 }
 
 /** @throws `CONFIG_INVALID` for what is no AbortSignal. */
 export function checkSignal(subject: string, signal: unknown): void {
   if (signal === undefined || signal instanceof AbortSignal) return
   throw new KeelsonError('CONFIG_INVALID', `${subject}: signal is ${String(signal)}; pass an AbortSignal`)
-}
-
-function onAbort(signal: AbortSignal, act: () => void): () => void {
-  signal.addEventListener('abort', act, { once: true })
-  return () => signal.removeEventListener('abort', act)
 }

@@ -33,8 +33,9 @@ interface Sent {
 /** A value without its errors, and these, if there are any. */
 export type Packed = readonly [value: unknown, errors?: Errors | undefined]
 
-/** Longer chains of causes are somebody's mistake. */
+/** Longer chains of causes are somebody's mistake, and so are errors that hold one another; of these go so many. */
 const DEPTH = 16
+const MANY = 1000
 /** What is nested deeper is named no further. */
 const DEEP = 100
 const KINDS = new Map<string, new (message?: string) => Error>(
@@ -132,7 +133,7 @@ function holdsError(value: unknown, above?: Set<object>): boolean {
 
 function strip(value: unknown, way: readonly Step[], errors: [Step[], Sent][], seen: Map<object, unknown>): unknown {
   if (isError(value)) {
-    errors.push([[...way], sent(value, DEPTH)])
+    errors.push([[...way], sent(value, DEPTH, { left: MANY })])
     return undefined
   }
   if (!isPlain(value)) return value
@@ -150,11 +151,11 @@ function strip(value: unknown, way: readonly Step[], errors: [Step[], Sent][], s
   return copy
 }
 
-function sent(thrown: unknown, depth: number): Sent {
+function sent(thrown: unknown, depth: number, room: { left: number }): Sent {
   try {
     if (!isError(thrown)) return clonable(thrown) ? { kind: 'value', value: thrown } : text(thrown)
     const { name, message, stack } = thrown
-    const below = (error: unknown): Sent => (depth > 0 ? sent(error, depth - 1) : text(error))
+    const below = (error: unknown): Sent => (depth > 0 && room.left-- > 0 ? sent(error, depth - 1, room) : text(error))
     const common: Sent = {
       kind: 'error',
       name: String(name),
@@ -208,6 +209,14 @@ function received(sent: Sent): unknown {
   }
   if (stack !== undefined) define(error, 'stack', stack)
   return error
+}
+
+/** What was thrown, if it can cross; else its text, as an error. */
+export function crossing(thrown: unknown): unknown {
+  try {
+    if (isError(thrown) || clonable(thrown)) return thrown
+  } catch {} // not even that can be asked
+  return new Error(inWords(thrown))
 }
 
 function define(error: Error, key: string, value: unknown, enumerable = false): void {

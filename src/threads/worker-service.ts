@@ -1,7 +1,7 @@
 // A worker thread as a service: spawned, watched, stopped by message first and by force in the end, restarted by policy.
 // The thread says itself when it is up; what it registers through attachRegistry() is another matter.
 
-import { MessageChannel, type MessagePort, type Worker, type WorkerOptions } from 'node:worker_threads'
+import { MessageChannel, type Worker, type WorkerOptions } from 'node:worker_threads'
 import {
   type CheckContext,
   type CheckResult,
@@ -12,15 +12,19 @@ import {
 } from '../index.js'
 import { closeAll } from './attach.js'
 import { Link } from './link.js'
-import { door, inherited, knock, spawn } from './ports.js'
+import { type Door, door, inherited, knock, spawn } from './ports.js'
 import { evict } from './share.js'
+import { checkOptions } from './waits.js'
 
 /** Options of `workerService`: those of every service, and what its thread runs. */
 export interface WorkerServiceOptions extends ServiceOptions {
   /** The module that the thread runs; it calls `workerReady()` when it is up. */
   readonly url: URL | string
-  /** Options of Node's `Worker`: `workerData`, `resourceLimits`, `env`, `execArgv` and so on. */
-  readonly worker?: WorkerOptions
+  /**
+   * Options of Node's `Worker`: `workerData`, `resourceLimits`, `env`, `execArgv` and so on; a function makes them anew for
+   * each life, as is necessary where something is transferred, which can be given away but once.
+   */
+  readonly worker?: WorkerOptions | (() => WorkerOptions)
 }
 
 /** What a worker does for the service that it is. */
@@ -30,8 +34,6 @@ export interface WorkerDuties {
   /** How it is; asked as `healthCheck` says. Without it the thread is healthy if it answers at all. */
   readonly check?: (context: { readonly signal: AbortSignal }) => CheckResult | Promise<CheckResult>
 }
-
-let count = 0
 
 /**
  * A worker thread as a service. It is up when its module has called {@link workerReady}; an exit with code 0 is a clean
@@ -45,22 +47,29 @@ let count = 0
  * @throws `SERVICE_INVALID` for a bad name, `CONFIG_INVALID` with the path of an offending option (R51).
  */
 export function workerService(name: string, options: WorkerServiceOptions): Service {
-  const { url, worker: threadOptions = {}, ...rest } = options ?? {}
+  const { url, worker = {}, ...rest } = options ?? {}
   if (!(url instanceof URL) && (typeof url !== 'string' || url === ''))
     throw new KeelsonError(
       'CONFIG_INVALID',
       `service '${name}': url is ${String(url)}; pass the URL or the absolute path of a module`,
     )
-  if (typeof threadOptions !== 'object' || threadOptions === null)
+  for (const hook of ['start', 'run', 'stop', 'check', 'data'])
+    if (hook in rest)
+      throw new KeelsonError(
+        'CONFIG_INVALID',
+        `service '${name}': ${hook} is no option of a thread; its module does that, and says so by workerReady()`,
+      )
+  const fixed = typeof worker === 'function' ? undefined : threadOptions(name, worker)
+  if (fixed?.transferList?.length)
     throw new KeelsonError(
       'CONFIG_INVALID',
-      `service '${name}': worker is ${String(threadOptions)}; pass options of Node's Worker`,
+      `service '${name}': worker.transferList can be given away but once; let worker be a function that makes it for each life`,
     )
   let thread: Thread | undefined
   return defineService(name, {
     ...rest,
     start: ({ own, signal }) => {
-      const made = new Thread(name, url, threadOptions)
+      const made = new Thread(name, url, fixed ?? threadOptions(name, (worker as () => WorkerOptions)()))
       thread = made
       own(() => made.terminate())
       signal.addEventListener('abort', () => made.giveUp(), { once: true })
@@ -73,6 +82,22 @@ export function workerService(name: string, options: WorkerServiceOptions): Serv
   })
 }
 
+/** Options of Node's `Worker` with which it can be one of ours. */
+function threadOptions(name: string, options: WorkerOptions): WorkerOptions {
+  if (typeof options !== 'object' || options === null)
+    throw new KeelsonError(
+      'CONFIG_INVALID',
+      `service '${name}': worker is ${String(options)}; pass options of Node's Worker, or a function that makes them`,
+    )
+  for (const stream of ['stdin', 'stdout', 'stderr'] as const)
+    if (options[stream] === true)
+      throw new KeelsonError(
+        'CONFIG_INVALID',
+        `service '${name}': worker.${stream} is true, but nobody has the other end; leave it out`,
+      )
+  return options
+}
+
 /** One thread, from its making to its exit. */
 class Thread {
   /** Resolves when it says that it is up; rejects when it ends before. */
@@ -83,7 +108,7 @@ class Thread {
   readonly id: number
   readonly #name: string
   readonly #worker: Worker
-  readonly #shut: () => void
+  readonly #door: Door
   #link: Link | undefined
   #stopped = false
   #isOver = false
@@ -91,22 +116,21 @@ class Thread {
 
   constructor(name: string, url: URL | string, options: WorkerOptions) {
     this.#name = name
-    const id = ++count
     let up = (): void => {}
     this.ready = new Promise((resolve, reject) => {
       up = resolve
       this.#giveUp = reject
     })
     this.ready.catch(() => {})
-    this.#shut = door('worker', id, (port, from) => {
+    this.#door = door('worker', (port, from) => {
       if (from !== this.id) return port.close() // a thread that it has made inherits its number, and is told so
       this.#link = new Link(port, {}, () => {})
       up()
     })
     try {
-      this.#worker = spawn(url, { name, ...options }, id)
+      this.#worker = spawn(url, { name, ...options }, this.#door.id)
     } catch (error) {
-      this.#shut()
+      this.#door.shut()
       throw error
     }
     this.id = this.#worker.threadId
@@ -118,7 +142,7 @@ class Thread {
       })
       this.#worker.once('exit', (code) => {
         this.#isOver = true
-        this.#shut()
+        this.#door.shut()
         const why = new Error(`the thread of '${this.#name}' exited with code ${code}`)
         this.#giveUp(why)
         if (code === 0 || this.#stopped) resolve()
@@ -153,7 +177,7 @@ class Thread {
 
   async terminate(): Promise<void> {
     this.#stopped = true
-    this.#shut()
+    this.#door.shut()
     await this.#worker.terminate()
   }
 }
@@ -161,17 +185,21 @@ class Thread {
 /**
  * Called in the module of a `workerService`, once it is up: the service is active from then on. The thread stays until the
  * service is stopped.
- * @throws `CONFIG_INVALID` in a thread that no `workerService` has made, or when it was called before.
+ * @throws `CONFIG_INVALID` in a thread that no `workerService` has made, when it was called before, or for bad duties.
  */
 export async function workerReady(duties: WorkerDuties = {}): Promise<void> {
   const { worker } = inherited()
+  checkOptions('workerReady()', duties, ['stop', 'check'])
+  for (const [duty, value] of Object.entries(duties))
+    if (value !== undefined && typeof value !== 'function')
+      throw new KeelsonError('CONFIG_INVALID', `workerReady(): ${duty} is ${String(value)}; pass a function`)
   if (isReady)
     throw new KeelsonError('CONFIG_INVALID', 'workerReady() - was called before; call it once, when all is up')
   if (worker === undefined) throw stranger()
   isReady = true
-  const { port1, port2 } = new MessageChannel()
+  const channel = new MessageChannel()
   const link: Link = new Link(
-    port1,
+    channel.port1,
     {
       check: (_, { signal }) => duties.check?.({ signal: signal as AbortSignal }),
       stop: async () => {
@@ -182,11 +210,12 @@ export async function workerReady(duties: WorkerDuties = {}): Promise<void> {
     () => {},
   )
   link.hold()
-  await knock(worker.parent, 'worker', worker.id, port2 as MessagePort)
   try {
+    await knock('workerReady()', worker.parent, 'worker', worker.id, channel)
     await link.call('up', [])
-  } catch {
-    throw stranger()
+  } catch (error) {
+    link.close()
+    throw (error as KeelsonError).code === 'CLOSED' ? stranger() : error
   }
 }
 

@@ -66,7 +66,7 @@ describe('R47 attachRegistry()', () => {
     const far = await farThread({})
     const found = await far.run(async ({ threads }) => {
       const messages: string[] = []
-      for (const to of [null, 'blue', 5, { name: 'red' }, { name: 5 }])
+      for (const to of [null, 'blue', 5, { name: 'red' }, { name: 5 }, { nme: 'blue' }])
         await threads.attachRegistry(to as never).catch(({ code, message }) => messages.push(`${code} ${message}`))
       return messages
     })
@@ -76,6 +76,7 @@ describe('R47 attachRegistry()', () => {
       'CONFIG_INVALID attachRegistry() - takes { name } or a handle, not 5',
       expect.stringMatching(/^CONFIG_INVALID .* no registry 'red' is shared with this thread, only 'blue'; /),
       expect.stringMatching(/^CONFIG_INVALID .* no registry '5' /),
+      'CONFIG_INVALID attachRegistry(): nme is no option; known are name',
     ])
   })
 

@@ -1,9 +1,16 @@
 /** A process with shared registries in every condition; it ends by itself when nothing of them keeps it up. */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import { defineService, Orchestrator } from 'keelson'
-import { attachRegistry, shareRegistry } from 'keelson/threads'
+import { attachRegistry, shareRegistry, type ThreadHandle } from 'keelson/threads'
 
-type Way = 'nothing' | 'a handle' | 'a closed one' | 'a disposed application' | 'a thread that only looked' | 'an exit'
+type Way =
+  | 'nothing'
+  | 'a handle'
+  | 'a closed one'
+  | 'a disposed application'
+  | 'a thread that only looked'
+  | 'an exit'
+  | 'an owner in a thread'
 
 async function owner(way: Way): Promise<void> {
   const app = new Orchestrator({ services: [defineService('store', {})] })
@@ -39,5 +46,23 @@ async function other(way: Way): Promise<void> {
   if (way === 'an exit') process.exit(3)
 }
 
-if (isMainThread) await owner(process.argv[2] as Way)
-else await other(workerData)
+/** The application lives in a thread, which nothing holds; the main thread looks and starts something. */
+async function visitor(): Promise<void> {
+  const worker = new Worker(new URL(import.meta.url), { workerData: 'an owner in a thread' })
+  const handle = await new Promise<ThreadHandle>((resolve) => worker.once('message', resolve))
+  const services = await attachRegistry(handle)
+  await services.startService('store')
+  console.log(services.get('store')?.state)
+  worker.unref()
+}
+
+function host(): void {
+  const app = new Orchestrator({ services: [defineService('store', {})] })
+  const handle = shareRegistry(app).connect()
+  parentPort?.on('message', () => {})
+  parentPort?.postMessage(handle, [handle.port])
+}
+
+const way: Way = isMainThread ? process.argv[2] : workerData
+if (way === 'an owner in a thread') await (isMainThread ? visitor() : host())
+else await (isMainThread ? owner(way) : other(way))

@@ -131,6 +131,52 @@ describe('R47 R48 the registry from other threads', () => {
     expect(await far.run(({ kept }) => kept.service.start().then(() => kept.service.state))).toBe('running')
   })
 
+  it('R48 close() of a thread leaves alone what has taken the name of its own, also before it has heard of it', async () => {
+    const { app } = shared()
+    const far = await farThread()
+    await far.run(({ services, puppet }) => services.register(puppet('thumbs')))
+    const gate = new Int32Array(new SharedArrayBuffer(4))
+    const closing = far.run(({ services, tell }, gate) => {
+      tell('blocked')
+      Atomics.wait(gate, 0, 0)
+      return services.close()
+    }, gate)
+    await far.hears('blocked')
+    await app.unregister('thumbs')
+    await app.register(defineService('thumbs', {}))
+    Atomics.store(gate, 0, 1)
+    Atomics.notify(gate, 0)
+    await closing
+    expect(app.registry.has('thumbs')).toBe(true)
+  })
+
+  it('R3 R46 what a hook takes after its service was removed is disposed of at once', async () => {
+    const { app } = shared()
+    const far = await farThread()
+    await far.run(async ({ services, puppet, kept }) => {
+      await services.register(puppet('thumbs', { owns: ['memory'], stopTimeout: 20, abortGrace: 5 }))
+      await services.startService('thumbs')
+      kept.own = (what: string, say: (what: string) => void) => kept.thumbs.context.own(() => say(`${what} is gone`))
+    })
+    const gate = new Int32Array(new SharedArrayBuffer(4))
+    far.give(
+      ({ kept, tell }, gate) => {
+        tell('blocked')
+        Atomics.wait(gate, 0, 0)
+        kept.own('one that nobody hears of', tell)
+      },
+      [],
+      gate,
+    )
+    await far.hears('blocked')
+    await app.unregister('thumbs', { force: true }).catch(() => {})
+    Atomics.store(gate, 0, 1)
+    Atomics.notify(gate, 0)
+    await far.hears('one that nobody hears of is gone')
+    await far.run(({ kept, tell }) => void kept.own('a late one', tell))
+    await far.hears('a late one is gone')
+  })
+
   it('R48 closing the shared registry stops and removes what lives elsewhere, and nothing that took its name', async () => {
     const app = new Orchestrator()
     after(() => app[Symbol.asyncDispose]().catch(() => {}))

@@ -253,6 +253,43 @@ describe('R2 R9 R38 a service in its own thread', () => {
       return services.restartService('thumbs')
     })
     expect(await ask()).toEqual({ pages: 5 })
+    await far.run(({ services, kept }) => {
+      kept.data = {}
+      return services.restartService('thumbs')
+    })
+    expect(app.getServiceStatus('thumbs').data).toBeUndefined()
+  })
+
+  it('R38 other threads are given its data as it is now; of a thread that does not answer, as it was last', async () => {
+    const { app } = shared()
+    const [far, other] = [await farThread(), await farThread()]
+    await far.run(async ({ services, keelson, kept }) => {
+      kept.data = { pages: 3 }
+      await services.register(keelson.defineService('thumbs', { data: () => kept.data }))
+      await services.startService('thumbs')
+      kept.data = { pages: 4 }
+    })
+    const ask = () => other.run(({ services }) => services.getServiceStatus('thumbs').then(({ data }) => data))
+    expect(await ask()).toEqual({ pages: 4 })
+    const gate = new Int32Array(new SharedArrayBuffer(4))
+    const blocked = far.run(({ kept, tell }, gate) => {
+      kept.data = { pages: 5 }
+      tell('blocked')
+      Atomics.wait(gate, 0, 0)
+    }, gate)
+    await far.hears('blocked')
+    expect(await ask()).toEqual({ pages: 4 })
+    Atomics.store(gate, 0, 1)
+    Atomics.notify(gate, 0)
+    await blocked
+    expect(await ask()).toEqual({ pages: 5 })
+    await far.run(({ kept }) => {
+      kept.data = { on: () => {} }
+    })
+    expect(await other.run(({ services, codeOf }) => codeOf(() => services.getServiceStatus('thumbs')))).toBe(
+      'SERVICE_INVALID',
+    )
+    expect(app.getServiceStatus('thumbs').state).toBe('running')
   })
 
   it('R51 what it declares holds: type, remote, essential, autoStart, delays and dependencies', async () => {

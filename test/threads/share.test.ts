@@ -270,6 +270,23 @@ describe('R46 R47 shareRegistry()', () => {
     expect(await old.run(({ threads, codeOf }) => codeOf(() => threads.attachRegistry()))).toBe('CLOSED')
   })
 
+  it('R31 a second close() is over when the first is', async () => {
+    const registry = shared(new Orchestrator())
+    const far = await farThread()
+    await far.run(async ({ services, puppet, kept }) => {
+      await services.register(puppet('thumbs'))
+      await services.startService('thumbs')
+      kept.thumbs.stop = 'deaf'
+    })
+    const ends: string[] = []
+    const first = registry.close().then(() => ends.push('first'))
+    const second = registry.close().then(() => ends.push('second'))
+    await far.hears('thumbs stop 1 removed')
+    await far.run(({ kept }) => kept.thumbs.release())
+    await Promise.all([first, second])
+    expect(ends).toEqual(['first', 'second'])
+  })
+
   it('R46 ends with the application', async () => {
     const app = new Orchestrator({ services: [defineService('store', {})] })
     const registry = shareRegistry(app)
@@ -286,6 +303,7 @@ describe('R46 no port keeps a process alive', () => {
   it.each([
     ['nothing', ''],
     ['a handle', ''],
+    ['an owner in a thread', 'running\n'],
     ['a thread that only looked', "[ 'store running' ]\nthread 0\n"],
     ['an exit', "[ 'store running', 'guest running' ]\nthread 3\n"],
     ['a closed one', "[ 'store running', 'guest running' ]\nwait CLOSED\nthread 0\n"],

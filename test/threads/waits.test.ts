@@ -1,11 +1,11 @@
 /** Waiting in another thread: asleep on the shared table, any number at once, and cancellable. */
 import { defineService, Orchestrator } from 'keelson'
-import type { Awaited as Wanted } from 'keelson/threads'
+import type { WaitCondition } from 'keelson/threads'
 import { describe, expect, it } from 'vitest'
 import { type Far, farThread, held, reaches, shared } from '../support/threads-far.js'
 
 /** Begins a wait there and tells what came of it, as `<label> <state or code>`. */
-function wait(far: Far, label: string, name: string, what?: Wanted, timeout?: number): Promise<void> {
+function wait(far: Far, label: string, name: string, what?: WaitCondition, timeout?: number): Promise<void> {
   return far.run(
     ({ services, tell }, label, name, what, timeout) => {
       services.waitFor(name, what, timeout === undefined ? {} : { timeout }).then(
@@ -183,6 +183,11 @@ describe('R41 waitFor()', () => {
       for (const what of ['runing', 5, null, {}])
         for (const wait of [services.waitFor, services.waitForSync] as ((...args: unknown[]) => unknown)[])
           codes.push(await codeOf(() => wait.call(services, 'store', what)))
+      for (const name of [undefined, null, 5, '', {}])
+        for (const wait of [services.waitFor, services.waitForSync] as ((...args: unknown[]) => unknown)[])
+          codes.push(await codeOf(() => wait.call(services, name)))
+      codes.push(await codeOf(() => services.waitFor('store', 'running', { timout: 5 } as never)))
+      codes.push(await codeOf(() => services.waitFor('store', (async () => true) as never)))
       codes.push(await codeOf(() => services.waitFor('store', 'running', { signal: {} as never })))
       codes.push(await codeOf(() => services.waitFor('store', 'running', null as never)))
       codes.push(await codeOf(() => services.waitForSync('store', 'running', 5 as never)))
@@ -220,6 +225,45 @@ describe('R41 waitFor()', () => {
     await app.start()
     await far.hears('RangeError: later')
     await far.hears('other running')
+  })
+
+  it('what a function answers counts as a condition does: all that is not falsy holds', async () => {
+    shared(new Orchestrator({ services: [defineService('store', {})] }))
+    const far = await farThread()
+    expect(
+      await far.run(async ({ services }) => {
+        const { name } = await services.waitFor('store', (({ name }: { name: string }) => name) as never)
+        return [
+          name,
+          services.waitForSync('store', (() => 1) as never).name,
+          services.get('store')?.is((() => 0) as never),
+        ]
+      }),
+    ).toEqual(['store', 'store', false])
+  })
+
+  it('R46 thousands of waits and calls with one signal put one listener on it, and none when they are over', async () => {
+    shared(new Orchestrator({ services: [defineService('store', {})] }))
+    const far = await farThread()
+    const found = await far.run(async ({ services }) => {
+      const { getEventListeners } = process.getBuiltinModule('node:events')
+      const { signal } = new AbortController()
+      const ended = new AbortController()
+      const calls = Array.from({ length: 50 }, () => services.startService('store', { signal }))
+      const waits = Array.from({ length: 50 }, () => services.waitFor('store', 'running', { signal }))
+      const dropped = Array.from({ length: 5_000 }, (_, i) =>
+        services.waitFor(`no ${i}`, 'running', { signal: ended.signal }),
+      )
+      const events = services.events({ signal })
+      const before = [signal, ended.signal].map((each) => getEventListeners(each, 'abort').length)
+      ended.abort()
+      const ends = await Promise.allSettled(dropped)
+      await Promise.all([...calls, ...waits])
+      await events.return?.()
+      const after = [signal, ended.signal].map((each) => getEventListeners(each, 'abort').length)
+      return [before, after, ends.every(({ status }) => status === 'rejected')]
+    })
+    expect(found).toEqual([[1, 1], [0, 0], true])
   })
 
   it('R50 all are CLOSED when the registry closes, and when this thread closes its side', async () => {

@@ -1,4 +1,5 @@
 /** The end of a worker service: asked by message, ended by force; and the services that live in it. */
+import { MessageChannel, type MessagePort, type WorkerOptions } from 'node:worker_threads'
 import { defineService, type KeelsonError, Orchestrator } from 'keelson'
 import { recordEvents } from 'keelson/testing'
 import { shareRegistry, type WorkerServiceOptions, workerReady, workerService } from 'keelson/threads'
@@ -197,6 +198,10 @@ describe('R51 bad input', () => {
       { url, worker: null },
       { url, startTimeout: 0 },
       { url, nonsense: 1 },
+      { url, stop: () => {} },
+      { url, check: () => true },
+      { url, worker: { stdout: true } },
+      { url, worker: { transferList: [new MessageChannel().port1] } },
     ]
     for (const options of bad) expect(await codeOf(make(options as object))).toBe('CONFIG_INVALID')
     expect(await codeOf(() => workerService('', { url }))).toBe('SERVICE_INVALID')
@@ -213,6 +218,47 @@ describe('R51 bad input', () => {
     await registered
     await app.startService('resizer')
     await air.hears('CONFIG_INVALID')
+  })
+
+  it('R51 workerReady() takes functions for its duties, and no others', async () => {
+    const { app, air, registered } = stage(async ({ threads, codeOf, tell }) => {
+      const codes: string[] = []
+      for (const duties of [null, 5, { stop: 5 }, { check: 'healthy' }, { strop: () => {} }])
+        codes.push(await codeOf(() => threads.workerReady(duties as never)))
+      tell(codes.join(' '))
+      await threads.workerReady({ stop: undefined as never })
+    })
+    await registered
+    await app.startService('resizer')
+    expect(air.heard).toEqual([Array(5).fill('CONFIG_INVALID').join(' ')])
+  })
+
+  it('R2 R51 options that a function makes are made for each life: it may give something away in each', async () => {
+    const air = new Air()
+    const app = new Orchestrator()
+    after(() => app[Symbol.asyncDispose]().catch(() => {}))
+    const said: unknown[] = []
+    const act = async ({ threads }: There): Promise<void> => {
+      const { port } = process.getBuiltinModule('node:worker_threads').workerData as { port: MessagePort }
+      port.postMessage('hello')
+      await threads.workerReady()
+    }
+    const worker = (): WorkerOptions => {
+      const { port1, port2 } = new MessageChannel()
+      port1.on('message', (what) => said.push(what))
+      after(() => port1.close())
+      return { workerData: { ...air.does(act), port: port2 }, transferList: [port2] }
+    }
+    await app.register(workerService('resizer', { url: farUrl(), worker }))
+    await app.start()
+    await app.restartService('resizer')
+    await app.stop()
+    expect(said).toEqual(['hello', 'hello'])
+    await app.register(
+      workerService('bad', { url: farUrl(), worker: (() => 5) as never, restart: { policy: 'never' } }),
+    )
+    const error = (await app.startService('bad').catch((error: unknown) => error)) as KeelsonError
+    expect(((error.cause as Error).cause as KeelsonError).code).toBe('CONFIG_INVALID')
   })
 
   it('R51 a thread that such a thread makes is no worker service', async () => {
