@@ -52,7 +52,7 @@ it('the root entry reaches no room and no library', () => {
   expect([...reach('src/index.ts')].filter((path) => !isAllowed(path))).toEqual([])
 })
 
-it('the root entry weighs at most 32 kB, minified and gzipped', async () => {
+it('the root entry weighs at most 32 KiB, minified and gzipped', async () => {
   const form = { bundle: true, minify: true, format: 'esm', platform: 'node', target: 'node20' } as const
   const entryPoints = [`${root}src/index.ts`]
   const { outputFiles } = await build({ ...form, entryPoints, write: false, logLevel: 'silent' })

@@ -10,14 +10,14 @@ import { dependencies, edges, SHAPES, type Shape } from '../shapes.js'
 import { brief, least, median } from '../statistics.js'
 
 /** Warm: after so many services, and so many repetitions, the figures no longer fall. */
-const WARM_SERVICES = 100_000
+const WARM_SERVICES = 300_000
 const WARM_LEAST = 3
 /** How many repetitions are then measured. */
 const MEASURED_SERVICES = 60_000
 const MEASURED_LEAST = 3
 /** Who is slow is not repeated for longer than this, in milliseconds; one run that takes longer is warm by its own length. */
-const WARM_LONGEST = 600
-const MEASURED_LONGEST = 300
+const WARM_LONGEST = 1_500
+const MEASURED_LONGEST = 600
 
 let starts = 0
 let stops = 0
@@ -69,8 +69,8 @@ async function measure(name: string, params: Params): Promise<Figures> {
     }
     return times
   }
+  // No collection after this: while nothing of a contestant is alive it would throw the compiled code away, too.
   const warm = await repeat(WARM_SERVICES, WARM_LEAST, WARM_LONGEST)
-  globalThis.gc?.()
   const isLong = warm.length === 1 && (warm[0]!.total * count) / 1_000 > WARM_LONGEST
   const times = isLong ? warm : await repeat(MEASURED_SERVICES, MEASURED_LEAST, MEASURED_LONGEST)
   const of = (part: keyof Times): number => median(times.map((each) => each[part]))

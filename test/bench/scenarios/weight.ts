@@ -65,7 +65,7 @@ async function zipped(): Promise<Figures> {
       platform: 'node',
       logLevel: 'error',
     })
-    figures[name] = gzipSync(outputFiles[0]!.contents, { level: 9 }).length / 1_000
+    figures[name] = gzipSync(outputFiles[0]!.contents, { level: 9 }).length / 1_024
   }
   return figures
 }
@@ -98,7 +98,7 @@ function rows(results: Results): Row[] {
   ]
   for (const door of results.figures('min + gzip', 'keelson')) {
     const kilobytes = median(results.values('min + gzip', 'keelson', door))
-    const row: Row = { what: `${door}, min + gzip, with all it reaches`, value: kilobytes, unit: 'kB' }
+    const row: Row = { what: `${door}, min + gzip, with all it reaches`, value: kilobytes, unit: 'KiB' }
     rows.push(door === 'keelson' ? { ...row, atMost: 32, gist: 'root entry, min + gzip' } : row)
   }
   rows.push({
@@ -112,7 +112,7 @@ function rows(results: Results): Row[] {
 
 export const scenario: Scenario = {
   name: 'weight',
-  about: 'cold import in ms, entries in kB min + gzip, packages that are installed',
+  about: 'cold import in ms, entries in KiB min + gzip, packages that are installed',
   main: 'process',
   cases({ peers }) {
     const cases: Case[] = [
