@@ -29,11 +29,11 @@ async function work(): Promise<void> {
     // 3. What the database is at this instant: a property, read from memory. It was stopped: asleep until it is back.
     else if (database.state !== 'running') await services.waitFor('database')
     else {
-      const size = database.health === 'healthy' ? 16 : 1
-      if (Atomics.compareExchange(shared, TAKEN, taken, taken + size) !== taken) continue
-      for (let i = taken; i < taken + size; i++) shared[COUNTS + i] = pages[i]?.split(' ').length ?? 0
-      if (size > 1) Atomics.add(shared, HASTY, size)
-      Atomics.add(shared, DONE, size)
+      const end = Math.min(taken + (database.health === 'healthy' ? 16 : 1), given)
+      if (Atomics.compareExchange(shared, TAKEN, taken, end) !== taken) continue
+      for (let i = taken; i < end; i++) shared[COUNTS + i] = pages[i]?.split(' ').length ?? 0
+      if (end > taken + 1) Atomics.add(shared, HASTY, end - taken)
+      Atomics.add(shared, DONE, end - taken)
       Atomics.notify(shared, DONE)
     }
   }

@@ -27,7 +27,7 @@ const { values: asked } = parseArgs({
     keelson: { type: 'string' },
     plot: { type: 'boolean', default: false },
     'no-peers': { type: 'boolean', default: false },
-    out: { type: 'string', default: join(here, 'results/latest') },
+    out: { type: 'string' },
   },
 })
 
@@ -88,9 +88,10 @@ for (const name of asked.scenario?.split(',') ?? (asked.plot ? ['growth'] : SCEN
   if (results.lost.length > 0) process.exitCode = 1
 }
 
+const out = asked.out ?? join(here, 'results', asked.plot ? 'growth' : 'latest')
 const end = [await footnotes(seen, measured), '## In short', `\`npm run bench\`: ${place(head)}`, digest(rows)]
 console.log(end.join('\n\n'))
-mkdirSync(resolve(asked.out, '..'), { recursive: true })
-writeFileSync(`${asked.out}.json`, `${JSON.stringify({ ...head, scenarios: all }, null, 1)}\n`)
-writeFileSync(`${asked.out}.md`, `${[...sections, ...end].join('\n\n')}\n`)
-console.log(`\nwritten: ${asked.out}.md, ${asked.out}.json`)
+mkdirSync(resolve(out, '..'), { recursive: true })
+writeFileSync(`${out}.json`, `${JSON.stringify({ ...head, scenarios: all }, null, 1)}\n`)
+writeFileSync(`${out}.md`, `${[...sections, ...end].join('\n\n')}\n`)
+console.log(`\nwritten: ${out}.md, ${out}.json`)

@@ -8,6 +8,10 @@ declare module 'eventemitter3' {
   }
 }
 
+declare module 'p-limit' {
+  export default function pLimit(concurrency: number): <Value>(task: () => Promise<Value>) => Promise<Value>
+}
+
 declare module 'p-retry' {
   export default function pRetry<Value>(
     task: () => Promise<Value>,
