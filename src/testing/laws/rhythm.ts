@@ -71,7 +71,9 @@ export const rhythm: Law = {
       }
       const { over } = beat
       beat.id = id
-      const from = over + pause(chronicle, service) * 0.9 - 1
+      // A verdict that a foreign service reports of itself may come after the next check was set.
+      const isReported = scene.service(service)?.kind === 'foreign'
+      const from = over + Math.min(pause(chronicle, service), isReported ? 1_000 : Infinity) * 0.9 - 1
       return over >= 0 && at < from
         ? `the last check of ${service} was over at ${over}, and the next one was entered at ${at}, before ${from}`
         : undefined
