@@ -37,8 +37,6 @@ export interface Ports {
 /** Reasons that replace another while a stop is under way, the weakest first (R9). */
 const RANK: readonly (StopReason | undefined)[] = ['manual', 'shutdown', 'removed']
 
-const CLEAN: readonly KeelsonError[] = []
-
 /** What the operations hear of the reconciler. */
 export interface OperationsHost {
   /** Everything fell into place for now: what has operations waiting may be judged. Returns whether that changed desires. */
@@ -292,7 +290,7 @@ export class Reconciler implements LifeHost, TurnWork {
 
   over(record: Record): void {
     const { stop, lastError } = record
-    for (const error of stop?.unclean ?? CLEAN) {
+    for (const error of stop?.unclean ?? []) {
       if (stop?.fate === 'failed' && lastError !== undefined) suppress(lastError, error)
       else if (record.stops.length === 0) this.writer.warn('STOP_FAILED', error.message, record)
       for (const part of record.stops) part.driver.unclean(part, error)

@@ -1,7 +1,7 @@
 /** Faults of health checks: they hang, answer too late, flap, or the host stands still under them. */
 import type { CheckContext, CheckResult } from 'keelson'
 import { expect } from 'vitest'
-import { type Call, fault, type Stage, stage } from '../support/faults.js'
+import { type Behaviour, type Call, fault, type Stage, stage } from '../support/faults.js'
 import { type Deferred, deferred } from '../support/promises.js'
 
 const exact = { random: () => 0.5 }
@@ -210,6 +210,14 @@ fault('a check that flaps exactly at the threshold', {
   },
 })
 
+/** Its first start fails, and it stays up when it is found unhealthy. */
+const checkedOften = (check: () => boolean, stableAfter: number): Behaviour => ({
+  check,
+  start: { fails: 1 },
+  restart: { jitter: 0, initialBackoff: 10, stableAfter },
+  healthCheck: { interval: 100, timeout: 50, failureThreshold: 1, onUnhealthy: 'report' },
+})
+
 fault('stableAfter when health turns off first', {
   'R19 only uninterrupted active and healthy time makes the budget whole: a bad verdict before the end of it does not':
     async (chance) => {
@@ -219,18 +227,7 @@ fault('stableAfter when health turns off first', {
       const isWhole = chance.once()
       let ill: [from: number, to: number] = [0, 0]
       const check = (): boolean => s.now() < ill[0] || s.now() >= ill[1]
-      const s: Stage = await stage(
-        chance,
-        {
-          a: {
-            check,
-            start: { fails: 1 },
-            restart: { jitter: 0, initialBackoff: 10, stableAfter },
-            healthCheck: { interval: 100, timeout: 50, failureThreshold: 1, onUnhealthy: 'report' },
-          },
-        },
-        exact,
-      )
+      const s: Stage = await stage(chance, { a: checkedOften(check, stableAfter) }, exact)
       const up = s.call(s.app.start({ onFailure: 'retry' }))
       await s.clock.advance(10)
       ill = [10 + off, 10 + off + long]
@@ -263,18 +260,7 @@ fault('stableAfter when health turns off first', {
     const stableAfter = 1_000
     const good = chance.pick([900, 1_000, 1_500])
     const check = (): boolean => s.now() < 10 + good
-    const s: Stage = await stage(
-      chance,
-      {
-        a: {
-          check,
-          start: { fails: 1 },
-          restart: { jitter: 0, initialBackoff: 10, stableAfter },
-          healthCheck: { interval: 100, timeout: 50, failureThreshold: 1, onUnhealthy: 'report' },
-        },
-      },
-      exact,
-    )
+    const s: Stage = await stage(chance, { a: checkedOften(check, stableAfter) }, exact)
     const up = s.call(s.app.start({ onFailure: 'retry' }))
     const crash = 10 + good + 100 * chance.between(1, 5)
     await s.clock.advance(crash)

@@ -284,7 +284,8 @@ export function policyOf({ seen, rivals }: Called): Policy | undefined {
 
 type Policy = NonNullable<Called['seen']['onFailure']>
 
-function declaredPolicy({ call, onFailure }: Called['seen']): Policy {
+/** The same by the call alone. */
+export function declaredPolicy({ call, onFailure }: Called['seen']): Policy {
   return onFailure ?? (call === 'startService' || call === 'restartService' ? 'keep' : 'rollback')
 }
 

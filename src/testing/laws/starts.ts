@@ -5,6 +5,7 @@ import type { Law, Scene } from '../observation.js'
 import type { Called } from './calls.js'
 import { type Chronicle, chronicleOf } from './chronicle.js'
 import { phaseOf } from './known.js'
+import { declaredPolicy } from './model.js'
 
 /** Whose an error is, and where it led: of the changes of state that told it, the last that was not a next start. */
 class Owners {
@@ -24,10 +25,6 @@ class Owners {
 function failedBy(owners: Owners, { phase, operation, error }: OperationEvent): StateEvent | undefined {
   if (phase !== 'end' || (operation !== 'start' && operation !== 'restart')) return undefined
   return isKeelsonError(error, 'START_INCOMPLETE') ? owners.of(error.cause) : undefined
-}
-
-function onFailure({ seen }: Called): string {
-  return seen.onFailure ?? (seen.call === 'start' ? 'rollback' : 'keep')
 }
 
 /** Of a class that is not tried again: what the simulation throws says so by its code or its status. */
@@ -70,7 +67,7 @@ function ofFailures(
 export const persistence: Law = ofFailures(
   'R29 a start that retries fails only when somebody gives up, its wait times out or its own time is over',
   (_, chronicle, called, { name, newState, reason, error, ...event }) => {
-    if (onFailure(called) !== 'retry') return undefined
+    if (declaredPolicy(called.seen) !== 'retry') return undefined
     const { policy } = chronicle.declared({ name, ...event })?.restart ?? {}
     // What waits in vain is told so when the start is, and gives up with that.
     if (
@@ -90,7 +87,8 @@ export const culprits: Law = ofFailures(
   'R29 whoever a rolled back start failed by is left failed, with its error',
   (_, chronicle, called, { name, epoch, error }) => {
     const known = chronicle.services.get(name)
-    if (onFailure(called) === 'keep' || known?.epoch !== epoch || phaseOf(known.state) !== 'idle') return undefined
+    if (declaredPolicy(called.seen) === 'keep' || known?.epoch !== epoch || phaseOf(known.state) !== 'idle')
+      return undefined
     // If it is wanted all the same it may have given up meanwhile, for another reason.
     const left = known.error as { readonly cause?: unknown } | undefined
     return known.state === 'failed' && (left === error || left?.cause === error)
