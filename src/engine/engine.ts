@@ -72,15 +72,24 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   // Calls
 
   start(options: StartCall = {}): Promise<OperationReport> {
-    return this.#call(options, () => this.#starting('start', undefined, { onFailure: 'rollback', ...options }), false)
+    return this.#bringUp('start', undefined, options)
   }
 
   startService(name: string, options: StartCall = {}): Promise<OperationReport> {
-    return this.#single('start', name, options)
+    return this.#bringUp('start', name, options)
   }
 
   restartService(name: string, options: StartCall = {}): Promise<OperationReport> {
-    return this.#single('restart', name, options)
+    return this.#bringUp('restart', name, options)
+  }
+
+  #bringUp(kind: 'start' | 'restart', target: string | undefined, options: StartCall): Promise<OperationReport> {
+    const { onFailure = target === undefined ? 'rollback' : 'keep', timeout = Infinity, signal } = options
+    const make = (): Operation => {
+      if (target !== undefined) this.topology.find(target)
+      return new StartOperation(this, { kind, target, onFailure, timeout, signal })
+    }
+    return this.#call(options, make, target !== undefined)
   }
 
   stop(options: CallOptions = {}): Promise<OperationReport> {
@@ -148,7 +157,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
 
   /** Registers a service, at once. */
   add(service: Service): void {
-    this.#refuseClosed()
+    this.#enter()
     this.reconciler.moment.refresh()
     this.#add(coreOf(service))
   }
@@ -224,7 +233,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
 
   /** Removes a service at rest without dependents, at once. */
   drop(name: string): void {
-    this.#refuseClosed()
+    this.#enter()
     const record = this.topology.find(name)
     this.#removal(record, false)
     if (record.isLive || record.phase !== 'idle' || record.desired)
@@ -260,7 +269,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   }
 
   reconfigure(name: string, options: LiveOptions): void {
-    this.#refuseClosed()
+    this.#enter()
     const record = this.topology.find(name)
     this.topology.reconfigure(record, options)
     this.reconciler.post(() => this.reconciler.look(record))
@@ -300,30 +309,16 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
 
   /** Stops, and refuses everything but reading from then on. */
   close(): Promise<void> {
+    this.reconciler.turn.whole()
     this.closed = true
     this.#closing ??= this.#shutdown({}).promise.then(() => {})
     return this.#closing
   }
 
-  #single(kind: 'start' | 'restart', name: string, options: StartCall): Promise<OperationReport> {
-    return this.#call(options, () => {
-      this.topology.find(name)
-      return this.#starting(kind, name, { onFailure: 'keep', ...options })
-    })
-  }
-
-  #starting(
-    kind: 'start' | 'restart',
-    target: string | undefined,
-    { onFailure = 'rollback', timeout = Infinity, signal }: StartCall,
-  ): Operation {
-    return new StartOperation(this, { kind, target, onFailure, timeout, signal })
-  }
-
   /** Refuses what cannot be, at once and with nothing changed; else makes the operation and gives its promise. */
   #call(options: CallOptions, make: () => Operation, refusedWhileStopping = true): Promise<OperationReport> {
     try {
-      this.#refuseClosed()
+      this.#enter()
       if (refusedWhileStopping && this.shutdowns.size > 0)
         throw new KeelsonError('CLOSED', 'the orchestrator - is stopping; wait for stop(), or call start() for all')
       return options.signal?.aborted === true ? Promise.reject(options.signal.reason) : make().promise
@@ -332,7 +327,9 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     }
   }
 
-  #refuseClosed(): void {
+  /** Refuses everything once closed; whoever comes in finds no intent half applied. */
+  #enter(): void {
+    this.reconciler.turn.whole()
     if (this.closed) throw new KeelsonError('CLOSED', 'the orchestrator - is disposed of; make a new one')
   }
 

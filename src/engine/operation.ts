@@ -9,6 +9,7 @@ import type { Reconciler } from './reconciler.js'
 import { type Driver, Part, type Record } from './record.js'
 import { report } from './report.js'
 import type { Topology } from './topology.js'
+import type { Piecework } from './turn.js'
 
 /** The engine as its operations see it. */
 export interface OperationHost {
@@ -83,7 +84,7 @@ export abstract class Operation implements Driver, Timed {
         phase: 'begin',
       })
       this.#beganAt = host.reconciler.moment.now
-      this.apply()
+      host.reconciler.turn.proceed(this.apply())
     })
   }
 
@@ -95,7 +96,7 @@ export abstract class Operation implements Driver, Timed {
   }
 
   /** Applies the intent, at the beginning of its turn. */
-  protected abstract apply(): void
+  protected abstract apply(): Piecework
   protected abstract aborted(reason: unknown): void
   /** Everything has fallen into place for now. */
   abstract judge(): void

@@ -53,6 +53,7 @@ export interface OperationsHost {
 export class Reconciler implements LifeHost, TurnWork {
   readonly owner: object
   readonly logger: Logger
+  readonly turn: Turn
   readonly post: Post
   readonly enter: Enter
   readonly moment: Moment
@@ -64,7 +65,6 @@ export class Reconciler implements LifeHost, TurnWork {
   readonly life: Life
   readonly #rest: Rest
   readonly #checks: Checks
-  readonly #turn: Turn
   readonly #host: OperationsHost
   #work: Record[] = []
   #next = 0
@@ -80,16 +80,16 @@ export class Reconciler implements LifeHost, TurnWork {
     this.logger = logger
     this.#host = host
     this.moment = new Moment(clock)
-    this.#turn = new Turn(this, clock)
-    this.post = this.#turn.post
-    this.enter = this.#turn.enter
-    this.deadlines = new Deadlines(clock, this, this.#turn.run)
+    this.turn = new Turn(this, clock)
+    this.post = this.turn.post
+    this.enter = this.turn.enter
+    this.deadlines = new Deadlines(clock, this, this.turn.run)
     this.permits = new Permits(ports.maxConcurrentStarts, ports.maxConcurrentRetries)
     this.log = new EventLog(
       {
         owner,
         logger,
-        wake: () => this.#turn.wake(),
+        wake: () => this.turn.wake(),
         snapshot: () => host.view.snapshot(),
         wall: () => this.moment.wall,
       },

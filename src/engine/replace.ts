@@ -6,6 +6,7 @@ import type { ServiceCore } from './core.js'
 import type { OperationHost } from './operation.js'
 import { Down, type Exchanging, Part, type Record } from './record.js'
 import { StartOperation, type StartRequest } from './start.js'
+import type { Piecework } from './turn.js'
 
 export class ReplaceOperation extends StartOperation implements Exchanging {
   readonly #record: Record
@@ -27,14 +28,14 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
     record.exchanging = this
   }
 
-  protected override apply(): void {
+  protected override *apply(): Piecework {
     const record = this.#record
     if (record.removing) return this.end('cancelled', this.cancelled('unregister'))
     try {
       this.host.topology.find(record.name)
       this.host.topology.fits(record, this.#new)
       // All that the new one requires is there, and wanted, before the old one is touched.
-      const required = record.desired ? this.closure(this.#required(), false) : []
+      const required = record.desired ? yield* this.closure(this.#required(), false) : []
       this.#swap(this.#new)
       if (record.desired) this.claim(record, true, true)
       for (const each of required) this.want(each, true, false)
@@ -43,7 +44,7 @@ export class ReplaceOperation extends StartOperation implements Exchanging {
       this.end('failed', error)
       return
     }
-    if (record.desired) this.begun()
+    if (record.desired) yield* this.begun()
     else {
       // It is down, or on its way there: only exchanged.
       this.parts.push(new Part(this, record, true, true))

@@ -7,6 +7,7 @@ import type { OperationKind } from '../events.js'
 import { Operation, type OperationHost } from './operation.js'
 import { Down, type Part, type Record } from './record.js'
 import type { Need, Topology } from './topology.js'
+import { inPieces, type Piecework } from './turn.js'
 
 /** What happens to what a start wanted when it fails. */
 export type OnFailure = 'rollback' | 'keep' | 'retry'
@@ -36,25 +37,25 @@ export class StartOperation extends Operation {
     this.timeout = timeout
   }
 
-  protected override apply(): void {
+  protected override *apply(): Piecework {
     if (this.target !== undefined && this.host.topology.get(this.target)?.removing === true) {
       this.end('cancelled', this.cancelled('unregister'))
       return
     }
     try {
-      this.raise(this.roots())
+      yield* this.raise(this.roots())
     } catch (error) {
       this.end('failed', error)
       return
     }
-    this.begun()
+    yield* this.begun()
   }
 
   /** Its claims are made: from now on it waits. */
-  protected begun(): void {
+  protected *begun(): Piecework {
     const { reconciler } = this.host
     this.stage = 'up'
-    this.parts.forEach(({ record }) => {
+    yield* inPieces(this.parts, ({ record }) => {
       reconciler.look(record, this.beginSeq)
       reconciler.neighbours.refresh(record)
     })
@@ -76,13 +77,13 @@ export class StartOperation extends Operation {
   }
 
   /** Wants the roots and all they require, as far as it is not up; checks all of it before it touches any (R6, R10). */
-  protected raise(roots: readonly Record[]): void {
-    const wanted = this.closure(roots)
+  protected *raise(roots: readonly Record[]): Piecework {
+    const wanted = yield* this.closure(roots)
     if (this.target === undefined) this.#reopen()
     const mark = this.host.nextMark()
     if (this.target === undefined) markEssential(this.host.topology, roots, mark)
     const essential = wanted.map((record) => this.target !== undefined || record.mark === mark)
-    wanted.forEach((record, i) => {
+    yield* inPieces(wanted, (record, i) => {
       this.want(record, essential[i] === true, i < roots.length)
     })
   }
@@ -105,9 +106,10 @@ export class StartOperation extends Operation {
 
   /**
    * The roots and behind them what they require, as far as that is not up; throws if something is missing. Looks behind a
-   * root that is up only if it is `named`: it may run without what it requires (`onLoss: 'keep'`).
+   * root that is up only if it is `named`: it may run without what it requires (`onLoss: 'keep'`). Nobody else marks
+   * records between its pieces: that is done at the end of a turn.
    */
-  protected closure(roots: readonly Record[], named = true): Record[] {
+  protected *closure(roots: readonly Record[], named = true): Piecework<Record[]> {
     const mark = this.host.nextMark()
     const wanted: Record[] = []
     roots.forEach((root) => {
@@ -115,9 +117,8 @@ export class StartOperation extends Operation {
       root.mark = mark
       wanted.push(root)
     })
-    for (let i = 0; i < wanted.length; i++) {
-      const record = wanted[i] as Record
-      if (!named && this.#isUp(record)) continue
+    yield* inPieces(wanted, (record) => {
+      if (!named && this.#isUp(record)) return
       const needs = this.host.topology.needs(record)
       for (let k = 0; k < needs.length; k++) {
         const { to, spec } = needs[k] as Need
@@ -129,7 +130,7 @@ export class StartOperation extends Operation {
         to.mark = mark
         wanted.push(to)
       }
-    }
+    })
     return wanted
   }
 

@@ -5,6 +5,7 @@ import type { OperationKind } from '../events.js'
 import { leans } from '../kernel/edge.js'
 import { Operation, type OperationHost } from './operation.js'
 import { Part, type Record } from './record.js'
+import { inPieces, type Piecework } from './turn.js'
 
 export interface StopRequest {
   readonly kind: OperationKind & ('stop' | 'unregister')
@@ -28,7 +29,7 @@ export class StopOperation extends Operation {
     this.#request = request
   }
 
-  protected override apply(): void {
+  protected override *apply(): Piecework {
     const { reconciler } = this.host
     let targets: readonly Record[]
     try {
@@ -39,22 +40,22 @@ export class StopOperation extends Operation {
     }
     const isAll = this.target === undefined
     const taken = isAll ? targets : [...takenDown(targets)]
-    taken.forEach((record) => {
+    yield* inPieces(taken, (record) => {
       const part = new Part(this, record, true, this.parts.length < targets.length)
       part.wantsDown = true
       this.parts.push(part)
     })
-    targets.forEach((record) => {
+    yield* inPieces(targets, (record) => {
       this.#request.mark(record)
       record.wanted = false
       if (record.stop !== undefined) record.stop.remembered = false
       record.leastEpoch = 0
     })
     const vain = isAll ? targets : [...needing(targets)]
-    vain.forEach(({ claims }) => {
+    yield* inPieces(vain, ({ claims }) => {
       if (claims.length > 0) for (const part of [...claims]) part.driver.overtaken(part)
     })
-    targets.forEach((record) => {
+    yield* inPieces(targets, (record) => {
       record.unclaim()
       reconciler.look(record, this.beginSeq)
     })

@@ -32,6 +32,17 @@ const settled = Promise.resolve()
 
 const NOTHING: unknown[] = []
 
+/** Work that stops at every `yield`, so that the host may have its thread back in between. */
+export type Piecework<Result = void> = Generator<undefined, Result>
+
+/** Goes over a list, however long. */
+export function* inPieces<Item>(list: readonly Item[], visit: (item: Item, i: number) => void): Piecework {
+  for (let i = 0; i < list.length; i++) {
+    visit(list[i] as Item, i)
+    if (i % UNITS === UNITS - 1) yield
+  }
+}
+
 /** What is to be called, and with what: no closure is made for what happens to every service. */
 type Call<A, B> = (a: A, b: B) => void
 
@@ -50,6 +61,8 @@ export class Turn {
   /** The inputs of the present turn, and how far they have been applied. */
   #turn: unknown[] = NOTHING
   #applied = 0
+  /** What is left of the input that is being applied. */
+  #rest: Piecework | undefined
   #running = false
   #scheduled = false
   #paused = false
@@ -79,6 +92,16 @@ export class Turn {
   readonly enter: Enter = (hook, a) => {
     this.#hooks.push(hook, a, undefined)
     this.wake()
+  }
+
+  /** Goes on with this before any other input is applied. */
+  proceed(work: Piecework): void {
+    this.#rest = work
+  }
+
+  /** No input is half applied any more: who changes what inputs are about asks for that first. */
+  whole(): void {
+    while (this.#rest !== undefined) this.#resume(this.#rest)
   }
 
   /** Sees to it that there will be a turn. A reaction to a settled promise is the cheapest way to a microtask. */
@@ -133,14 +156,27 @@ export class Turn {
       this.#inputs = []
       this.#applied = 0
     }
-    while (this.#applied < this.#turn.length) {
-      this.#call(this.#turn, this.#applied)
-      this.#applied += 3
-      if (this.#tired() && this.#applied < this.#turn.length) return false
+    while (this.#rest !== undefined || this.#applied < this.#turn.length) {
+      if (this.#rest !== undefined) this.#resume(this.#rest)
+      else {
+        this.#call(this.#turn, this.#applied)
+        this.#applied += 3
+      }
+      if (this.#tired() && (this.#rest !== undefined || this.#applied < this.#turn.length)) return false
     }
     this.#turn = NOTHING // an engine that rests holds on to no epoch
     this.#open = true
     return true
+  }
+
+  #resume(work: Piecework): void {
+    this.#units += UNITS
+    try {
+      if (work.next().done !== true) return
+    } catch (error) {
+      this.#faults.push(error)
+    }
+    this.#rest = undefined
   }
 
   /** Counts a unit of work; looks at the time now and then. */

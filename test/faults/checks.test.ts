@@ -1,7 +1,8 @@
 /** Faults of health checks: they hang, answer too late, flap, or the host stands still under them. */
 import type { CheckContext, CheckResult } from 'keelson'
 import { expect } from 'vitest'
-import { type Behaviour, type Call, fault, type Stage, stage } from '../support/faults.js'
+import { type Call, fault, type Stage, stage } from '../support/faults.js'
+import type { Behaviour } from '../support/world.js'
 import { type Deferred, deferred } from '../support/promises.js'
 
 const exact = { random: () => 0.5 }

@@ -23,6 +23,19 @@ describe('a start has failed', () => {
     expect(causes(call.error)).toContain(boom)
   })
 
+  it.each(['startService', 'restartService'] as const)(
+    'R29 of %s with an `onFailure` that is undefined, it is kept',
+    async (call) => {
+      const s = stage({ db: { start: fail, restart: { jitter: 0, initialBackoff: 100 } } })
+      const options = { onFailure: undefined } as object
+      const up = s.watch(s.app[call]('db', options))
+      await s.clock.settle()
+      expect(said(up)).toBe('rejected at 0 with START_INCOMPLETE')
+      expect(s.states()).toEqual({ db: 'retrying' })
+      await s.app.stop()
+    },
+  )
+
   it('R29 when its epoch ended because startTimeout ran out', async () => {
     const s = stage({ db: { start: untilAborted, startTimeout: 100 } })
     const call = s.watch(s.app.startService('db'))

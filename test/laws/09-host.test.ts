@@ -161,4 +161,89 @@ describe('a long turn', () => {
     expect(app.getAllServices().filter(({ phase }) => phase !== 'idle')).toEqual([])
     expect(clock.pending).toBe(0)
   }, 20_000)
+
+  it.each(['start', 'stop'] as const)(
+    'R45 what %s() asks of 10 000 services is applied in pieces too',
+    async (call) => {
+      const clock = new WorkingClock()
+      const services = many(10_000, (i) => service(`s${i}`, {}, clock)) as Scripted[]
+      const app = new Orchestrator({ clock, services, shutdownTimeout: Number.POSITIVE_INFINITY })
+      if (call === 'stop') await beside(clock, () => app.start())
+      let cuts = 0
+      const look = (): void => {
+        if (services.every(({ calls }) => calls[call] === 0)) cuts++
+      }
+      await beside(clock, () => app[call](), look)
+      expect(cuts).toBeGreaterThan(10)
+      if (call === 'start') await beside(clock, () => app.stop())
+    },
+  )
+
+  describe('R44 whoever comes between two pieces of an intent finds it whole', () => {
+    type App = Orchestrator
+    const acts: Record<string, (app: App, clock: VirtualClock) => unknown> = {
+      'registers one that is required': (app, clock) => app.register(service('late', { dependsOn: ['s3'] }, clock)),
+      'removes a service from the registry': (app) => app.registry.unregister('s2999'),
+      'unregisters one': (app) => app.unregister('s2999'),
+      'unregisters one with all that need it': (app) => app.unregister('s0', { cascade: true }),
+      'removes one by force': (app) => app.unregister('s0', { force: true }),
+      'replaces one': (app, clock) => app.replace(service('s2999', { dependsOn: ['s0', 's3'] }, clock)),
+      'changes the options of one': (app) => app.reconfigure('s2999', { restart: { policy: 'never' } }),
+      'starts one': (app) => app.startService('s2999'),
+      'restarts one': (app) => app.restartService('s0'),
+      'stops one': (app) => app.stopService('s2999'),
+      'stops what all need': (app) => app.stopService('s0'),
+      'stops all': (app) => app.stop(),
+      'starts all once more': (app) => app.start(),
+      'disposes of it': (app) => app[Symbol.asyncDispose](),
+    }
+
+    /** What becomes of `start()` of 3 000 services when somebody does this after so many tasks of the host, or in a listener. */
+    async function story(clock: VirtualClock, act: (typeof acts)[string], after: number | 'heard') {
+      const services = many(3_000, (i) =>
+        service(`s${i}`, i === 0 ? { startDelay: 60_000 } : { dependsOn: ['s0'] }, clock),
+      )
+      const app = new Orchestrator({ clock, services, shutdownTimeout: Number.POSITIVE_INFINITY })
+      let acted: ReturnType<typeof settled> | undefined
+      let isWhole = false
+      const now = (): void => {
+        isWhole = services.every(({ state }) => state === 'waiting')
+        acted = settled((async () => act(app, clock))())
+      }
+      const unheard = app.on('operation', () => {
+        unheard()
+        if (after === 'heard') now()
+      })
+      const start = settled(app.start())
+      let beats = 0
+      const heart = heartbeat(clock, () => {
+        if (++beats === after) now()
+        if (acted !== undefined) heart.stop()
+      })
+      while (start.status === 'pending' || (acted?.status ?? 'pending') === 'pending') await clock.advance(1_000)
+      const codes = [start, acted].map((outcome) => (outcome?.error as { code?: string } | undefined)?.code)
+      const states = app.getAllServices().map(({ name, state }) => `${name} ${state}`)
+      const down = settled(app[Symbol.asyncDispose]())
+      while (down.status === 'pending') await clock.advance(1)
+      return { isWhole, told: { codes, states }, left: clock.pending }
+    }
+
+    it.each(Object.keys(acts))(
+      'R44 who %s',
+      async (title) => {
+        const act = acts[title] as (typeof acts)[string]
+        const whole = await story(new VirtualClock(), act, 1)
+        expect(whole.isWhole).toBe(true)
+        let between = 0
+        for (const after of ['heard', 1, 2, 3, 5, 8] as const) {
+          const cut = await story(new WorkingClock(), act, after)
+          if (!cut.isWhole) between++
+          expect(cut.told, `after ${after} tasks`).toEqual(whole.told)
+          expect(cut.left).toBe(0)
+        }
+        expect(between).toBeGreaterThan(2)
+      },
+      20_000,
+    )
+  })
 })
