@@ -1,14 +1,15 @@
-// Reports of operations: what became of each service, captured when the operation ends, shown when somebody looks.
+// Reports of operations: what became of each service, as it is when the operation ends.
 // Reads records, changes nothing. What a start waited for it tells events, too.
 
 import type { OperationKind, OperationOutcome, OperationReport, ServiceOutcome } from '../events.js'
+import type { Writable } from './event-log.js'
 import { append } from './list.js'
 import type { Edge, Part, Record } from './record.js'
 
 type Wait = ServiceOutcome['waitedFor'][number]
 
-/** None; never written to. */
-export const NO_WAITS: Wait[] = []
+/** None; never written to, see `append`, and given out as it is. */
+export const NO_WAITS = Object.freeze([] as Wait[]) as Wait[]
 
 /** The dependencies that a start waited for; those that took no time are left out. */
 export function waitsOf({ deps }: Record): Wait[] {
@@ -22,6 +23,7 @@ export function waitsOf({ deps }: Record): Wait[] {
 
 /** As it is given out. */
 export function shown(waits: Wait[]): readonly Wait[] {
+  if (waits === NO_WAITS) return waits
   for (const wait of waits) Object.freeze(wait)
   return Object.freeze(waits)
 }
@@ -36,54 +38,32 @@ export function report(
   mark: number,
 ): OperationReport {
   const path = operation === 'stop' || operation === 'unregister' ? stopPath(parts, mark) : startPath(parts, mark)
-  const made = { operation, ...(target === undefined ? {} : { target }), outcome, duration } as OperationReport
-  lines.set(made, { captured: parts.map(capture) })
-  Object.defineProperty(made, 'services', SERVICES)
-  return Object.freeze(Object.assign(made, { criticalPath: Object.freeze(path) }))
-}
-
-/** What reports know of their services, and what of that was looked at. */
-const lines = new WeakMap<OperationReport, { captured: Captured[]; shown?: readonly ServiceOutcome[] }>()
-
-/** One accessor for all of them: with one of its own each is an object of a slow kind, to make and to read. */
-const SERVICES: PropertyDescriptor & ThisType<OperationReport> = {
-  enumerable: true,
-  get() {
-    const own = lines.get(this)
-    if (own !== undefined) own.shown ??= Object.freeze(own.captured.map(row))
-    return own?.shown
-  },
-}
-
-interface Captured extends Omit<ServiceOutcome, 'outcome' | 'hookDuration' | 'waitedFor' | 'error'> {
-  readonly outcome: ServiceOutcome['outcome']
-  readonly took: number
-  readonly waits: Wait[]
-  readonly error: unknown
-}
-
-function capture(part: Part): Captured {
-  const { record } = part
-  const { name, state } = record
-  return {
-    name,
-    state,
-    outcome: outcomeOf(part),
-    took: part.took,
-    waits: waited(part),
-    error: part.error ?? record.lastError,
-  }
-}
-
-function row({ name, outcome, state, took, waits, error }: Captured): ServiceOutcome {
   return Object.freeze({
-    name,
+    operation,
+    ...(target === undefined ? {} : { target }),
     outcome,
-    state,
-    waitedFor: shown(waits),
-    ...(took >= 0 && outcome !== 'unchanged' ? { hookDuration: took } : {}),
-    ...(error !== undefined && outcome !== 'unchanged' ? { error } : {}),
+    duration,
+    services: Object.freeze(parts.map(row)),
+    criticalPath: Object.freeze(path),
   })
+}
+
+/** Field by field, for there is one for each service: spreads of what may be absent cost more than all the rest. */
+function row(part: Part): ServiceOutcome {
+  const { record, took } = part
+  const outcome = outcomeOf(part)
+  const error = part.error ?? record.lastError
+  const made: Writable<ServiceOutcome> = {
+    name: record.name,
+    outcome,
+    state: record.state,
+    waitedFor: shown(waited(part)),
+  }
+  if (outcome !== 'unchanged') {
+    if (took >= 0) made.hookDuration = took
+    if (error !== undefined) made.error = error
+  }
+  return Object.freeze(made)
 }
 
 /** For a start the dependencies that it waited for, for a stop the dependents; those that took no time are left out. */

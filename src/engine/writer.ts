@@ -10,7 +10,7 @@ import type { EventBody, EventLog, Writable } from './event-log.js'
 import type { Moment } from './ports.js'
 import type { Record } from './record.js'
 import { NO_WAITS, shown, waitsOf } from './report.js'
-import { Subscribers } from './subscribers.js'
+import { type Delivery, Subscribers } from './subscribers.js'
 
 export class Writer {
   readonly #log: EventLog
@@ -20,6 +20,7 @@ export class Writer {
   readonly #mirrors = new Subscribers<readonly Observed[]>()
   /** What the mirrors have not been told. */
   #changed: Record[] = []
+  readonly #delivery: Delivery = { place: Infinity, threw: (error) => this.#log.threw(error, 'state', 0) }
 
   constructor(log: EventLog, moment: Moment) {
     this.#log = log
@@ -103,7 +104,7 @@ export class Writer {
     if (this.#changed.length === 0) return
     const changed = this.#changed.map(observed)
     this.#changed = []
-    this.#mirrors.emit(changed, { place: Infinity, threw: (error) => this.#log.threw(error, 'state', 0) })
+    this.#mirrors.emit(changed, this.#delivery)
   }
 
   warn(code: 'DEPENDENCY_TIMEOUT' | 'STOP_FAILED' | 'ILLEGAL_TRANSITION', message: string, record: Record): void {
