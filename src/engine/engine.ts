@@ -72,24 +72,24 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
   // Calls
 
   start(options: StartCall = {}): Promise<OperationReport> {
-    return this.#bringUp('start', undefined, options)
+    return this.#call(options, () => this.#starting('start', undefined, 'rollback', options), false)
   }
 
   startService(name: string, options: StartCall = {}): Promise<OperationReport> {
-    return this.#bringUp('start', name, options)
+    return this.#call(options, () => this.#starting('start', this.topology.find(name).name, 'keep', options))
   }
 
   restartService(name: string, options: StartCall = {}): Promise<OperationReport> {
-    return this.#bringUp('restart', name, options)
+    return this.#call(options, () => this.#starting('restart', this.topology.find(name).name, 'keep', options))
   }
 
-  #bringUp(kind: 'start' | 'restart', target: string | undefined, options: StartCall): Promise<OperationReport> {
-    const { onFailure = target === undefined ? 'rollback' : 'keep', timeout = Infinity, signal } = options
-    const make = (): Operation => {
-      if (target !== undefined) this.topology.find(target)
-      return new StartOperation(this, { kind, target, onFailure, timeout, signal })
-    }
-    return this.#call(options, make, target !== undefined)
+  #starting(
+    kind: 'start' | 'restart',
+    target: string | undefined,
+    otherwise: OnFailure,
+    { onFailure = otherwise, timeout = Infinity, signal }: StartCall,
+  ): Operation {
+    return new StartOperation(this, { kind, target, onFailure, timeout, signal })
   }
 
   stop(options: CallOptions = {}): Promise<OperationReport> {
