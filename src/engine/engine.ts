@@ -9,13 +9,14 @@ import type { CallOptions, LiveOptions, Service, Unsubscribe } from '../service.
 import type { Keeper, ServiceCore } from './core.js'
 import type { EventStream } from './event-stream.js'
 import { coreOf } from './foreign.js'
-import type { Operation, OperationHost } from './operation.js'
+import { type Operation, type OperationHost, settled } from './operation.js'
 import { type OperationsHost, type Ports, Reconciler } from './reconciler.js'
 import { Down, type Exchanging, type Record } from './record.js'
 import { ReplaceOperation } from './replace.js'
 import { type OnFailure, StartOperation } from './start.js'
 import { StopOperation } from './stop.js'
 import { Topology } from './topology.js'
+import type { Piecework } from './turn.js'
 import { View } from './view.js'
 import { who } from './writer.js'
 
@@ -373,12 +374,11 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     return true
   }
 
-  settle(): void {
-    if (this.#finished.size === 0) return
+  settle(): Piecework | undefined {
+    if (this.#finished.size === 0) return undefined
     const finished = this.#finished
     this.#finished = new Set()
-    for (const operation of finished) operation.publishEnd()
-    for (const operation of finished) operation.settle()
+    return settled(finished)
   }
 
   exchange(record: Record, by: Exchanging, next: ServiceCore): void {

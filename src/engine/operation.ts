@@ -9,7 +9,7 @@ import type { Reconciler } from './reconciler.js'
 import { type Driver, Part, type Record } from './record.js'
 import { report } from './report.js'
 import type { Topology } from './topology.js'
-import type { Piecework } from './turn.js'
+import { atOnce, type Piecework } from './turn.js'
 
 /** The engine as its operations see it. */
 export interface OperationHost {
@@ -35,6 +35,12 @@ export interface OperationHost {
 
 /** What is under way: something comes up, something comes to rest, or it is over. */
 export type Stage = 'queued' | 'up' | 'down' | 'over'
+
+/** Tells that these are over: first their events, then whoever waits for them (R33). */
+export function* settled(operations: Iterable<Operation>): Piecework {
+  for (const operation of operations) operation.publishEnd()
+  for (const operation of operations) yield* operation.settle()
+}
 
 export abstract class Operation implements Driver, Timed {
   readonly kind: OperationKind
@@ -195,11 +201,11 @@ export abstract class Operation implements Driver, Timed {
   }
 
   /** Settles the promise; called once the turn is over, its events are queued by now. */
-  settle(): void {
+  *settle(): Piecework {
     if (this.#settled) return
     this.#settled = true
     if (this.#rejects) this.#reject(this.#error)
-    else this.#resolve(this.report('done'))
+    else this.#resolve(yield* this.#report('done'))
   }
 
   /** Publishes its end; what it is about must be readable by now. */
@@ -216,6 +222,10 @@ export abstract class Operation implements Driver, Timed {
   }
 
   report(outcome: OperationOutcome): OperationReport {
+    return atOnce(this.#report(outcome))
+  }
+
+  #report(outcome: OperationOutcome): Piecework<OperationReport> {
     return report(this.kind, this.target, outcome, this.now - this.#beganAt, this.parts, this.host.nextMark())
   }
 

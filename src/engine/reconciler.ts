@@ -18,7 +18,7 @@ import { asLogger, type Clock, Moment, type Random, tamed } from './ports.js'
 import { Down, type Exchanging, type Part, type Record } from './record.js'
 import { Rest, renew, UNSETTLED } from './rest.js'
 import { isThenable } from './subscribers.js'
-import { type Enter, type Post, Turn, type TurnWork } from './turn.js'
+import { type Enter, type Piecework, type Post, Turn, type TurnWork } from './turn.js'
 import { Writer, who } from './writer.js'
 
 /** The outside of an engine, and its limits. */
@@ -42,7 +42,7 @@ export interface OperationsHost {
   /** Everything fell into place for now: what has operations waiting may be judged. Returns whether that changed desires. */
   judge(): boolean
   /** The turn is over: promises may settle. */
-  settle(): void
+  settle(): Piecework | undefined
   /** A replacement may take its place: the old one is at rest. */
   exchange(record: Record, by: Exchanging, next: ServiceCore): void
   readonly view: { snapshot(): Snapshot }
@@ -159,8 +159,8 @@ export class Reconciler implements LifeHost, TurnWork {
     return this.log.deliver()
   }
 
-  ended(): void {
-    this.#host.settle()
+  ended(): Piecework | undefined {
+    return this.#host.settle()
   }
 
   /** One service closer to what is desired of it. */

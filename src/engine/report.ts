@@ -5,6 +5,7 @@ import type { OperationKind, OperationOutcome, OperationReport, ServiceOutcome }
 import type { Writable } from './event-log.js'
 import { append } from './list.js'
 import type { Edge, Part, Record } from './record.js'
+import { inPieces, type Piecework } from './turn.js'
 
 type Wait = ServiceOutcome['waitedFor'][number]
 
@@ -29,21 +30,23 @@ export function shown(waits: Wait[]): readonly Wait[] {
 }
 
 /** The report of an operation that has just come to this outcome; `mark` is borne by no record yet. */
-export function report(
+export function* report(
   operation: OperationKind,
   target: string | undefined,
   outcome: OperationOutcome,
   duration: number,
   parts: readonly Part[],
   mark: number,
-): OperationReport {
+): Piecework<OperationReport> {
   const path = operation === 'stop' || operation === 'unregister' ? stopPath(parts, mark) : startPath(parts, mark)
+  const services: ServiceOutcome[] = []
+  yield* inPieces(parts, (part) => void services.push(row(part)))
   return Object.freeze({
     operation,
     ...(target === undefined ? {} : { target }),
     outcome,
     duration,
-    services: Object.freeze(parts.map(row)),
+    services: Object.freeze(services),
     criticalPath: Object.freeze(path),
   })
 }

@@ -14,8 +14,8 @@ export interface TurnWork {
   decided(): void
   /** Delivers what is queued; returns how much that was. */
   deliver(): number
-  /** The turn is over: what it decided may be told to those who wait. */
-  ended(): void
+  /** The turn is over: what it decided may be told to those who wait; if that is much, in pieces. */
+  ended(): Piecework | undefined
 }
 
 /** Units of work after which the time is looked at, and the milliseconds that a slice may last. */
@@ -43,6 +43,14 @@ export function* inPieces<Item>(list: readonly Item[], visit: (item: Item, i: nu
   }
 }
 
+/** Does it all in one go. */
+export function atOnce<Result>(work: Piecework<Result>): Result {
+  for (;;) {
+    const { done, value } = work.next()
+    if (done === true) return value
+  }
+}
+
 /** What is to be called, and with what: no closure is made for what happens to every service. */
 type Call<A, B> = (a: A, b: B) => void
 
@@ -61,7 +69,7 @@ export class Turn {
   /** The inputs of the present turn, and how far they have been applied. */
   #turn: unknown[] = NOTHING
   #applied = 0
-  /** What is left of the input that is being applied. */
+  /** What is left of the input that is being applied, or of the end of a turn. */
   #rest: Piecework | undefined
   #running = false
   #scheduled = false
@@ -144,7 +152,11 @@ export class Turn {
     if (more) return this.#pause()
     if (this.#hooks.length > 0) return true
     this.#open = false
-    this.#work.ended()
+    this.#rest = this.#work.ended()
+    while (this.#rest !== undefined) {
+      if (this.#tired()) return this.#pause()
+      this.#resume(this.#rest)
+    }
     if (this.#inputs.length === 0 && this.#hooks.length === 0 && this.#deliver() === 0) return false
     return this.#tired() ? this.#pause() : true
   }

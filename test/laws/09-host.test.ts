@@ -1,5 +1,5 @@
 /** §9, the host: long turns let its other tasks in (R45). What a transition costs is in 09-host-cost. */
-import { Orchestrator, type Service } from 'keelson'
+import { type OperationReport, Orchestrator, type Service } from 'keelson'
 import { VirtualClock } from 'keelson/testing'
 import { describe, expect, it } from 'vitest'
 import { type Scripted, service, settled } from '../support/world.js'
@@ -198,10 +198,14 @@ describe('a long turn', () => {
       'disposes of it': (app) => app[Symbol.asyncDispose](),
     }
 
-    /** What becomes of `start()` of 3 000 services when somebody does this after so many tasks of the host, or in a listener. */
-    async function story(clock: VirtualClock, act: (typeof acts)[string], after: number | 'heard') {
+    /**
+     * What becomes of `start()` of 3 000 services when somebody does this: after so many tasks of the host, in a listener,
+     * when it is told to be over and has not resolved, or when it has.
+     */
+    async function story(clock: VirtualClock, act: (typeof acts)[string], when: number | 'heard' | 'ending' | 'over') {
+      const atOnce = when === 'ending' || when === 'over'
       const services = many(3_000, (i) =>
-        service(`s${i}`, i === 0 ? { startDelay: 60_000 } : { dependsOn: ['s0'] }, clock),
+        service(`s${i}`, i > 0 ? { dependsOn: ['s0'] } : atOnce ? {} : { startDelay: 60_000 }, clock),
       )
       const app = new Orchestrator({ clock, services, shutdownTimeout: Number.POSITIVE_INFINITY })
       let acted: ReturnType<typeof settled> | undefined
@@ -210,14 +214,17 @@ describe('a long turn', () => {
         isWhole = services.every(({ state }) => state === 'waiting')
         acted = settled((async () => act(app, clock))())
       }
-      const unheard = app.on('operation', () => {
-        unheard()
-        if (after === 'heard') now()
+      let isTold = false
+      const unheard = app.on('operation', ({ phase }) => {
+        if (when === 'heard') now()
+        isTold = phase === 'end'
+        if (isTold || when === 'heard') unheard()
       })
       const start = settled(app.start())
       let beats = 0
       const heart = heartbeat(clock, () => {
-        if (++beats === after) now()
+        const isOver = atOnce && isTold && (start.status === 'pending') === (when === 'ending')
+        if (++beats === when || isOver) now()
         if (acted !== undefined) heart.stop()
       })
       while (start.status === 'pending' || (acted?.status ?? 'pending') === 'pending') await clock.advance(1_000)
@@ -225,7 +232,10 @@ describe('a long turn', () => {
       const states = app.getAllServices().map(({ name, state }) => `${name} ${state}`)
       const down = settled(app[Symbol.asyncDispose]())
       while (down.status === 'pending') await clock.advance(1)
-      return { isWhole, told: { codes, states }, left: clock.pending }
+      const rows = (start.value as OperationReport | undefined)?.services.map(
+        ({ name, outcome }) => `${name} ${outcome}`,
+      )
+      return { isWhole, told: { codes, states, rows }, left: clock.pending }
     }
 
     it.each(Object.keys(acts))(
@@ -242,6 +252,9 @@ describe('a long turn', () => {
           expect(cut.left).toBe(0)
         }
         expect(between).toBeGreaterThan(2)
+        const over = await story(new VirtualClock(), act, 'over')
+        expect(over.told.rows?.length).toBe(3_000)
+        expect(await story(new WorkingClock(), act, 'ending')).toEqual(over)
       },
       20_000,
     )
