@@ -97,7 +97,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
     return this.#call(options, () => this.#shutdown(options), false)
   }
 
-  #shutdown({ timeout = this.shutdownTimeout, signal }: CallOptions): Operation {
+  #shutdown(options: CallOptions): Operation {
     const targets = (): Record[] => {
       this.running = false // also if a start of the same turn said otherwise
       return [...this.topology.records.values()]
@@ -106,7 +106,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
       record.down |= Down.shut
       record.completed = false
     }
-    const operation = new StopOperation(this, { kind: 'stop', target: undefined, timeout, signal, targets, mark })
+    const operation = new StopOperation(this, { kind: 'stop', target: undefined, options, targets, mark })
     this.running = false
     this.shutdowns.add(operation)
     this.ended()
@@ -121,8 +121,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
         return new StopOperation(this, {
           kind: 'stop',
           target: name,
-          timeout: options.timeout ?? this.shutdownTimeout,
-          signal: options.signal,
+          options,
           targets: () => [record],
           mark: (target) => {
             target.down |= Down.manual
@@ -217,8 +216,7 @@ export class Engine implements OperationHost, OperationsHost, Keeper {
         const operation: StopOperation = new StopOperation(this, {
           kind: 'unregister',
           target: name,
-          timeout: this.shutdownTimeout,
-          signal: undefined,
+          options: {},
           targets: () => all,
           mark: () => {},
           done: () => {

@@ -2,14 +2,14 @@
 // timeout (R34), a deadline for what it brings to rest (R31), and its report. What it is for, its kinds say.
 
 import { KeelsonError, suppress } from '../errors.js'
-import type { OperationKind, OperationOutcome, OperationReport } from '../events.js'
+import type { OperationKind, OperationOutcome, OperationReport, ServiceOutcome } from '../events.js'
 import type { Bucket, Timed } from './deadlines.js'
 import { append } from './list.js'
 import type { Reconciler } from './reconciler.js'
 import { type Driver, Part, type Record } from './record.js'
-import { report } from './report.js'
+import { criticalPath, row } from './report.js'
 import type { Topology } from './topology.js'
-import { atOnce, type Piecework } from './turn.js'
+import { inPieces, type Piecework } from './turn.js'
 
 /** The engine as its operations see it. */
 export interface OperationHost {
@@ -205,7 +205,12 @@ export abstract class Operation implements Driver, Timed {
     if (this.#settled) return
     this.#settled = true
     if (this.#rejects) this.#reject(this.#error)
-    else this.#resolve(yield* this.#report('done'))
+    else {
+      const { now } = this
+      const services: ServiceOutcome[] = []
+      yield* inPieces(this.parts, (part) => void services.push(row(part)))
+      this.#resolve(this.report('done', services, now))
+    }
   }
 
   /** Publishes its end; what it is about must be readable by now. */
@@ -221,12 +226,20 @@ export abstract class Operation implements Driver, Timed {
     })
   }
 
-  report(outcome: OperationOutcome): OperationReport {
-    return atOnce(this.#report(outcome))
-  }
-
-  #report(outcome: OperationOutcome): Piecework<OperationReport> {
-    return report(this.kind, this.target, outcome, this.now - this.#beganAt, this.parts, this.host.nextMark())
+  report(
+    outcome: OperationOutcome,
+    services: ServiceOutcome[] = this.parts.map(row),
+    now: number = this.now,
+  ): OperationReport {
+    const { kind, target, parts } = this
+    return Object.freeze({
+      operation: kind,
+      ...(target === undefined ? {} : { target }),
+      outcome,
+      duration: now - this.#beganAt,
+      services: Object.freeze(services),
+      criticalPath: Object.freeze(criticalPath(kind, parts, this.host.nextMark())),
+    })
   }
 
   /** The parts whose stop was not clean, as one error; `undefined` if all were. */

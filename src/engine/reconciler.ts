@@ -57,6 +57,7 @@ export class Reconciler implements LifeHost, TurnWork {
   readonly post: Post
   readonly enter: Enter
   readonly moment: Moment
+  readonly random: Random
   readonly deadlines: Deadlines
   readonly permits: Permits
   readonly log: EventLog
@@ -75,7 +76,7 @@ export class Reconciler implements LifeHost, TurnWork {
   constructor(ports: Ports, host: OperationsHost) {
     const { clock, owner } = ports
     this.owner = owner
-    const random = tamed(ports.random)
+    this.random = tamed(ports.random)
     const logger = asLogger(ports.logger)
     this.logger = logger
     this.#host = host
@@ -98,18 +99,11 @@ export class Reconciler implements LifeHost, TurnWork {
     this.writer = new Writer(this.log, this.moment)
     this.neighbours = new Neighbours(this.moment, (record, cause) => this.look(record, cause))
     this.life = new Life(this)
-    this.#rest = new Rest({
-      moment: this.moment,
-      random,
-      deadlines: this.deadlines,
-      log: this.log,
-      writer: this.writer,
-      neighbours: this.neighbours,
-    })
+    this.#rest = new Rest(this)
     this.#checks = new Checks({
       owner,
       clock,
-      random,
+      random: this.random,
       limit: ports.maxConcurrentChecks,
       deadlines: this.deadlines,
       post: this.post,

@@ -1,11 +1,10 @@
 // Reports of operations: what became of each service, as it is when the operation ends.
 // Reads records, changes nothing. What a start waited for it tells events, too.
 
-import type { OperationKind, OperationOutcome, OperationReport, ServiceOutcome } from '../events.js'
+import type { OperationKind, ServiceOutcome } from '../events.js'
 import type { Writable } from './event-log.js'
 import { append } from './list.js'
 import type { Edge, Part, Record } from './record.js'
-import { inPieces, type Piecework } from './turn.js'
 
 type Wait = ServiceOutcome['waitedFor'][number]
 
@@ -29,30 +28,8 @@ export function shown(waits: Wait[]): readonly Wait[] {
   return Object.freeze(waits)
 }
 
-/** The report of an operation that has just come to this outcome; `mark` is borne by no record yet. */
-export function* report(
-  operation: OperationKind,
-  target: string | undefined,
-  outcome: OperationOutcome,
-  duration: number,
-  parts: readonly Part[],
-  mark: number,
-): Piecework<OperationReport> {
-  const path = operation === 'stop' || operation === 'unregister' ? stopPath(parts, mark) : startPath(parts, mark)
-  const services: ServiceOutcome[] = []
-  yield* inPieces(parts, (part) => void services.push(row(part)))
-  return Object.freeze({
-    operation,
-    ...(target === undefined ? {} : { target }),
-    outcome,
-    duration,
-    services: Object.freeze(services),
-    criticalPath: Object.freeze(path),
-  })
-}
-
-/** Field by field, for there is one for each service: spreads of what may be absent cost more than all the rest. */
-function row(part: Part): ServiceOutcome {
+/** What became of a service. Field by field: spreads of what may be absent cost more than all the rest. */
+export function row(part: Part): ServiceOutcome {
   const { record, took } = part
   const outcome = outcomeOf(part)
   const error = part.error ?? record.lastError
@@ -100,7 +77,12 @@ function outcomeOf(part: Part): ServiceOutcome['outcome'] {
       : 'cancelled'
 }
 
-/** From the service that was up last back along the edge that each waited for last; `mark` is borne by no record yet. */
+/** The services that its time was spent on, in their order; `mark` is borne by no record yet. */
+export function criticalPath(operation: OperationKind, parts: readonly Part[], mark: number): string[] {
+  return operation === 'stop' || operation === 'unregister' ? stopPath(parts, mark) : startPath(parts, mark)
+}
+
+/** From the service that was up last back along the edge that each waited for last. */
 function startPath(parts: readonly Part[], mark: number): string[] {
   let last: Part | undefined
   for (const part of parts) {

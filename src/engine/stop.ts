@@ -3,6 +3,7 @@
 
 import type { OperationKind } from '../events.js'
 import { leans } from '../kernel/edge.js'
+import type { CallOptions } from '../service.js'
 import { Operation, type OperationHost } from './operation.js'
 import { Part, type Record } from './record.js'
 import { inPieces, type Piecework } from './turn.js'
@@ -11,8 +12,7 @@ export interface StopRequest {
   readonly kind: OperationKind & ('stop' | 'unregister')
   /** The service it names; without one it is all of them. */
   readonly target: string | undefined
-  readonly timeout: number
-  readonly signal: AbortSignal | undefined
+  readonly options: CallOptions
   /** What it wants down; it must not be empty for a named service. */
   readonly targets: () => readonly Record[]
   /** Makes it known that they are to be down. */
@@ -25,7 +25,7 @@ export class StopOperation extends Operation {
   readonly #request: StopRequest
 
   constructor(host: OperationHost, request: StopRequest) {
-    super(host, request.kind, request.target, request.signal)
+    super(host, request.kind, request.target, request.options.signal)
     this.#request = request
   }
 
@@ -59,7 +59,7 @@ export class StopOperation extends Operation {
       record.unclaim()
       reconciler.look(record, this.beginSeq)
     })
-    this.bring(this.parts, this.#request.timeout)
+    this.bring(this.parts, this.#request.options.timeout ?? this.host.shutdownTimeout)
   }
 
   override judge(): void {

@@ -43,14 +43,6 @@ export function* inPieces<Item>(list: readonly Item[], visit: (item: Item, i: nu
   }
 }
 
-/** Does it all in one go. */
-export function atOnce<Result>(work: Piecework<Result>): Result {
-  for (;;) {
-    const { done, value } = work.next()
-    if (done === true) return value
-  }
-}
-
 /** What is to be called, and with what: no closure is made for what happens to every service. */
 type Call<A, B> = (a: A, b: B) => void
 
