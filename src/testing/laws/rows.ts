@@ -19,19 +19,29 @@ interface Flight {
   readonly stalledThen: number
 }
 
-/** Granted: a result during which the host was blocked may count or not; services whose checks are not seen. */
+/**
+ * Granted: a result during which the host was blocked, or right before that, may count or not; services whose checks are
+ * not seen.
+ */
 export const recoveries: Law = {
   title: 'R25 no verdict of healthy without successThreshold good results in a row',
-  hears: ['enter', 'leave', 'event'],
+  hears: ['enter', 'leave', 'event', 'stall'],
   begin: (scene) => {
     const chronicle = chronicleOf(scene)
     const flights = new Map<number, Flight>()
     /** The most good results in a row that there can have been. */
     const rows = new Map<string, number>()
+    /** What bad results have put an end to, and when. */
+    const ended = new Map<string, { readonly at: number; readonly row: number }>()
     return (seen) => {
       chronicle.see(seen)
+      if (seen.kind === 'stall')
+        for (const [name, { at, row }] of ended) if (at >= seen.at - seen.ms) rows.set(name, row)
       if (seen.kind === 'enter') {
-        if (seen.hook === 'start') rows.delete(seen.service)
+        if (seen.hook === 'start') {
+          rows.delete(seen.service)
+          ended.delete(seen.service)
+        }
         if (seen.hook === 'check')
           flights.set(seen.id, { epoch: seen.epoch, at: seen.at, stalledThen: chronicle.stalled })
       } else if (seen.kind === 'leave' && seen.hook === 'check') {
@@ -41,8 +51,11 @@ export const recoveries: Law = {
         const { timeout = 0 } = scene.service(seen.service)?.healthCheck ?? {}
         const isSure = chronicle.slack(flight.stalledThen) === 0 && chronicle.whole
         const good = isGood(seen)
-        if (isSure && (good === false || seen.at > flight.at + timeout + 1)) rows.set(seen.service, 0)
-        else if (good === true) rows.set(seen.service, (rows.get(seen.service) ?? 0) + 1)
+        const row = rows.get(seen.service) ?? 0
+        if (isSure && (good === false || seen.at > flight.at + timeout + 1)) {
+          rows.set(seen.service, 0)
+          ended.set(seen.service, { at: seen.at, row })
+        } else if (good === true) rows.set(seen.service, row + 1)
       }
       if (seen.kind !== 'event' || seen.event.type !== 'health') return undefined
       const { name, oldHealth, newHealth, seq } = seen.event
