@@ -19,7 +19,6 @@ export interface ChecksHost {
   readonly owner: object
   readonly clock: Clock
   readonly random: Random
-  readonly limit: number
   readonly deadlines: Deadlines
   readonly post: Post
   readonly enter: Enter
@@ -29,14 +28,17 @@ export interface ChecksHost {
 
 export class Checks {
   readonly #host: ChecksHost
+  readonly #limit: number
   /** Checks that hold a place among the limited ones; those that wait for one, first come first served. */
   #placed = 0
   readonly #waiting = new Set<Check>()
   readonly #checks = new Map<Record, Check>()
   readonly #pulse: Pulse
 
-  constructor(host: ChecksHost) {
+  /** `limit` is how many may be in flight at once. */
+  constructor(host: ChecksHost, limit: number) {
     this.#host = host
+    this.#limit = limit
     this.#pulse = new Pulse(host.clock, host.deadlines)
   }
 
@@ -75,7 +77,7 @@ export class Checks {
 
   /** Enters it as soon as there is a place for it. */
   #place(check: Check): void {
-    if (this.#placed >= this.#host.limit) {
+    if (this.#placed >= this.#limit) {
       this.#waiting.add(check)
       return
     }

@@ -5,16 +5,17 @@ import { Fact, leans } from '../kernel/edge.js'
 import type { Moment } from './ports.js'
 import type { Edge, Part, Record } from './record.js'
 
-/** Asks the reconciler to look at a service again; `cause` is the event that gives reason to. */
-export type Look = (record: Record, cause: number) => void
+export interface NeighboursHost {
+  readonly moment: Moment
+  /** To look at a service again; `cause` is the event that gives reason to. */
+  look(record: Record, cause: number): void
+}
 
 export class Neighbours {
-  readonly #moment: Moment
-  readonly #look: Look
+  readonly #host: NeighboursHost
 
-  constructor(moment: Moment, look: Look) {
-    this.#moment = moment
-    this.#look = look
+  constructor(host: NeighboursHost) {
+    this.#host = host
   }
 
   /** Tells the dependents of `record`, and the operations that want it, what holds of it now. */
@@ -34,7 +35,7 @@ export class Neighbours {
       const now = ok && (!record.active || record.epoch >= part.least)
       if (now === part.ok) continue
       part.ok = now
-      if (now) part.okAt = this.#moment.instant
+      if (now) part.okAt = this.#host.moment.instant
       part.driver.changed(part)
     }
   }
@@ -45,7 +46,7 @@ export class Neighbours {
     if (opens !== edge.open) this.set(edge, opens, cause)
     else if (!opens && from.state === 'waiting' && ((before ^ to.facts) & Fact.wanted) !== 0) this.time(edge)
     this.settle(edge, cause)
-    if (!opens && from.claims.length > 0 && edge.hopeless) this.#look(from, cause)
+    if (!opens && from.claims.length > 0 && edge.hopeless) this.#host.look(from, cause)
   }
 
   /** Opens or closes an edge. */
@@ -54,28 +55,28 @@ export class Neighbours {
     edge.open = opens
     if (opens) {
       from.unmet--
-      if (edge.waitedSince >= 0) edge.waited += this.#moment.now - edge.waitedSince
+      if (edge.waitedSince >= 0) edge.waited += this.#host.moment.now - edge.waitedSince
       edge.waitedSince = -1
       from.gate = edge
-      if (from.unmet === 0 || from.pause.failedWait === edge) this.#look(from, cause)
+      if (from.unmet === 0 || from.pause.failedWait === edge) this.#host.look(from, cause)
       return
     }
     from.unmet++
     if (from.phase === 'pending') {
       if (from.state === 'waiting') this.time(edge)
-      this.#look(from, cause)
+      this.#host.look(from, cause)
     }
   }
 
   /** Begins the wait over a closed edge anew; it stands still while the dependency is not desired up. */
   time(edge: Edge): void {
     const { from, to, spec } = edge
-    if (edge.waitedSince < 0) edge.waitedSince = this.#moment.now
+    if (edge.waitedSince < 0) edge.waitedSince = this.#host.moment.now
     // By what has been told of it: the wait is timed anew when that changes.
-    edge.deadline = (to.facts & Fact.wanted) !== 0 ? this.#moment.now + spec.timeout : Infinity
+    edge.deadline = (to.facts & Fact.wanted) !== 0 ? this.#host.moment.now + spec.timeout : Infinity
     if (edge.deadline >= from.pause.waitBy) return
     from.pausing.waitBy = edge.deadline
-    this.#look(from, 0)
+    this.#host.look(from, 0)
   }
 
   /** What a wait ended in counts no longer: the next start waits anew. */
@@ -95,7 +96,7 @@ export class Neighbours {
     edge.stuck = stuck
     const { from } = edge
     from.stuck += stuck ? 1 : -1
-    if (from.stuck === (stuck ? 1 : 0) && from.state === 'waiting') this.#look(from, cause)
+    if (from.stuck === (stuck ? 1 : 0) && from.state === 'waiting') this.#host.look(from, cause)
   }
 
   /** An instance of `record` is about to come up: those it depends on stop after it. */
@@ -117,7 +118,7 @@ export class Neighbours {
       const { to, spec } = deps[i] as Edge
       if (!leans(spec)) continue
       to.leaning--
-      if (to.ending && to.awaited === 0) this.#look(to, record.lastSeq)
+      if (to.ending && to.awaited === 0) this.#host.look(to, record.lastSeq)
     }
     if (!record.inUse) this.use(record, -1)
   }
@@ -145,7 +146,7 @@ export class Neighbours {
   #used(record: Record, by: 1 | -1, cause: number): boolean {
     const before = record.inUse
     record.users += by
-    if (by < 0 && record.ending && record.awaited === 0) this.#look(record, cause)
+    if (by < 0 && record.ending && record.awaited === 0) this.#host.look(record, cause)
     return record.inUse !== before
   }
 
@@ -156,7 +157,7 @@ export class Neighbours {
       const { from, spec } = dependents[i] as Edge
       if (!from.isLive || from.lost || !leans(spec) || (clean && spec.condition === 'started')) continue
       from.lost = true
-      this.#look(from, cause)
+      this.#host.look(from, cause)
     }
   }
 }

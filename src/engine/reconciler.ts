@@ -56,6 +56,7 @@ export class Reconciler implements LifeHost, TurnWork {
   readonly turn: Turn
   readonly post: Post
   readonly enter: Enter
+  readonly clock: Clock
   readonly moment: Moment
   readonly random: Random
   readonly deadlines: Deadlines
@@ -76,6 +77,7 @@ export class Reconciler implements LifeHost, TurnWork {
   constructor(ports: Ports, host: OperationsHost) {
     const { clock, owner } = ports
     this.owner = owner
+    this.clock = clock
     this.random = tamed(ports.random)
     const logger = asLogger(ports.logger)
     this.logger = logger
@@ -97,19 +99,10 @@ export class Reconciler implements LifeHost, TurnWork {
       ports.history,
     )
     this.writer = new Writer(this.log, this.moment)
-    this.neighbours = new Neighbours(this.moment, (record, cause) => this.look(record, cause))
+    this.neighbours = new Neighbours(this)
     this.life = new Life(this)
     this.#rest = new Rest(this)
-    this.#checks = new Checks({
-      owner,
-      clock,
-      random: this.random,
-      limit: ports.maxConcurrentChecks,
-      deadlines: this.deadlines,
-      post: this.post,
-      enter: this.enter,
-      judged: (record, health, thrown) => this.#judged(record, health, thrown),
-    })
+    this.#checks = new Checks(this, ports.maxConcurrentChecks)
   }
 
   /** Puts a service on the work list; `cause` is the event that gives reason to. */
@@ -363,7 +356,9 @@ export class Reconciler implements LifeHost, TurnWork {
     if (record.state === 'failed') this.#host.ended()
   }
 
-  #judged(record: Record, health: HealthStatus, thrown: Thrown): void {
+  // What a check reports
+
+  judged(record: Record, health: HealthStatus, thrown: Thrown): void {
     if (health === 'unhealthy') {
       const what = thrown.length > 0 ? `its check failed: ${describe(thrown[0])}` : 'its check found it unhealthy'
       if (record.settings.healthCheck.onUnhealthy === 'restart')

@@ -20,6 +20,8 @@ export class Edge {
   readonly from: Record
   to: Record
   readonly spec: EdgeSpec
+  /** Where it stands among the dependents of its target. */
+  place: number
   /** Added by `order: 'registration'`, not declared. */
   readonly implied: boolean
   /** Lets the dependent start; until it is read for the first time it holds nobody. */
@@ -38,6 +40,7 @@ export class Edge {
     this.from = from
     this.to = to
     this.spec = spec
+    this.place = to.dependents.length
     this.implied = implied
   }
 

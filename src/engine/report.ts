@@ -52,7 +52,7 @@ function waited({ record, epochBefore, wantsDown, wasLive }: Part): Wait[] {
   const { stop } = record
   if (!wantsDown) {
     if (record.epoch > epochBefore || !record.isLive) return waitsOf(record)
-  } else if (wasLive && !record.isLive && stop?.began !== undefined)
+  } else if (wasLive && !record.isLive && stop?.began !== undefined && stop.began.now > stop.asked.now)
     for (const { from } of users(record)) {
       const rested = restedAt(from)
       if (rested <= stop.began.now && rested > stop.asked.now)

@@ -17,7 +17,7 @@ import { PHASE } from '../kernel/state.js'
 import { show } from '../kernel/validate.js'
 import type { LiveOptions, ServiceOptions } from '../service.js'
 import type { Keeper, ServiceCore } from './core.js'
-import { append, without } from './list.js'
+import { append } from './list.js'
 import type { Neighbours } from './neighbours.js'
 import type { Instant } from './ports.js'
 import { Edge, NO_EDGES, Record } from './record.js'
@@ -199,8 +199,9 @@ export class Topology {
     this.#absent.set(name, absent)
     absent.facts = absent.factsNow
     absent.dependents = left
-    for (const edge of left) {
+    for (const [place, edge] of left.entries()) {
       edge.to = absent
+      edge.place = place
       if (edge.from.inUse) absent.users++
       if (edge.from.isLive && leans(edge.spec)) absent.leaning++
       this.#reset(edge)
@@ -330,8 +331,13 @@ export class Topology {
   }
 
   #unlink(edge: Edge): void {
-    const { from, to } = edge
-    without(to.dependents, edge)
+    const { from, to, place } = edge
+    // The last one takes its place: a hub may have thousands, and lose them all at once.
+    const last = to.dependents.pop() as Edge
+    if (last !== edge) {
+      to.dependents[place] = last
+      last.place = place
+    }
     if (!edge.open) from.unmet--
     if (edge.stuck) from.stuck--
     if (from.inUse) this.#neighbours().used(to, -1)

@@ -5,43 +5,38 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 import { compiled, runCases } from './driver.js'
+import { asked, Mistake } from './options.js'
 import { svg } from './plot.js'
 import { digest, footnotes, heading, place, rowsOf, section } from './report.js'
 import type { Row, Scenario } from './scenario.js'
-import { SCENARIOS, scenario } from './scenarios/index.js'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const root = resolve(here, '../..')
 
-const { values: asked } = parseArgs({
-  options: {
-    scenario: { type: 'string' },
-    rounds: { type: 'string' },
-    n: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    contestants: { type: 'string' },
-    cases: { type: 'string' },
-    keelson: { type: 'string' },
-    plot: { type: 'boolean', default: false },
-    'no-peers': { type: 'boolean', default: false },
-    out: { type: 'string' },
-  },
+const {
+  chosen,
+  rounds,
+  plot,
+  keelson,
+  out: to,
+} = await asked(process.argv.slice(2)).catch((error: unknown) => {
+  if (!(error instanceof Mistake)) throw error
+  console.error(error.message)
+  process.exit(2)
 })
 
 const npm = (cwd: string, ...args: string[]): void =>
   void execFileSync('npm', args, { cwd, stdio: ['ignore', 'ignore', 'inherit'] })
 
-const peers = !(asked['no-peers'] || asked.quick || asked.plot)
 if (!existsSync(join(here, 'node_modules/eventemitter3'))) npm(here, 'ci', '--no-audit', '--no-fund')
 // Another build can be named, to compare the two; without, it is this tree as it is now.
-if (asked.keelson === undefined) npm(root, 'run', 'build')
-process.env.BENCH_KEELSON = pathToFileURL(resolve(asked.keelson ?? join(root, 'dist/index.js'))).href
+if (keelson === undefined) npm(root, 'run', 'build')
+process.env.BENCH_KEELSON = pathToFileURL(resolve(keelson ?? join(root, 'dist/index.js'))).href
 
 const sources = readdirSync(here, { recursive: true, encoding: 'utf8' }).filter(
-  (path) => path.endsWith('.ts') && !/node_modules|main\.ts|\.d\.ts/.test(path),
+  (path) => path.endsWith('.ts') && !/node_modules|main\.ts|options\.ts|\.d\.ts/.test(path),
 )
 await build({
   entryPoints: sources.map((path) => join(here, path)),
@@ -52,10 +47,7 @@ await build({
   logLevel: 'error',
 })
 
-const head = heading(Number(asked.rounds ?? (asked.quick || asked.plot ? 3 : 5)))
-const wishes = { n: asked.n?.split(',').map(Number), quick: asked.quick, peers }
-const wanted = asked.contestants?.split(',')
-const only = asked.cases === undefined ? undefined : new RegExp(asked.cases)
+const head = heading(rounds)
 const tell = (line: string): void => console.error(`  ${line}`)
 
 const sections: string[] = []
@@ -63,18 +55,14 @@ const all: Record<string, unknown> = {}
 const rows: Record<string, Row[]> = {}
 const seen = new Set<string>()
 const measured: Scenario[] = []
-for (const name of asked.scenario?.split(',') ?? (asked.plot ? ['growth'] : SCENARIOS)) {
-  const each = await scenario(name)
-  const cases = each
-    .cases(wishes)
-    .filter(({ id }) => only?.test(id) ?? true)
-    .map((one) => ({ ...one, contestants: one.contestants.filter((who) => wanted?.includes(who) ?? true) }))
+for (const { scenario: each, cases } of chosen) {
+  const { name } = each
   for (const { contestants } of cases) for (const who of contestants) seen.add(who)
   const began = performance.now()
   const results = await runCases(name, cases, head.rounds, tell)
   const seconds = Math.round((performance.now() - began) / 1_000)
   tell(`${name}: ${seconds} s`)
-  if (asked.plot && name === 'growth') {
+  if (plot && name === 'growth') {
     const { panels } = await import('./scenarios/growth.js')
     const caption = `ten layers of N services; Node ${head.node}, ${head.cpu}`
     writeFileSync(join(here, 'growth.svg'), svg(panels(results), caption))
@@ -88,7 +76,7 @@ for (const name of asked.scenario?.split(',') ?? (asked.plot ? ['growth'] : SCEN
   if (results.lost.length > 0) process.exitCode = 1
 }
 
-const out = asked.out ?? join(here, 'results', asked.plot ? 'growth' : 'latest')
+const out = to ?? join(here, 'results', plot ? 'growth' : 'latest')
 const end = [await footnotes(seen, measured), '## In short', `\`npm run bench\`: ${place(head)}`, digest(rows)]
 console.log(end.join('\n\n'))
 mkdirSync(resolve(out, '..'), { recursive: true })

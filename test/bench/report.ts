@@ -89,6 +89,7 @@ export function section(scenario: Scenario, results: Results): string {
     scenario.about,
     ...(rows.length > 0 ? [targets(rows)] : []),
     contestants(scenario, results),
+    ...results.lost.map((why) => `Lost: ${why.split('\n')[0]}`),
   ].join('\n\n')
 }
 

@@ -70,6 +70,9 @@ export interface Scenario {
   rows(results: Results): Row[]
 }
 
+/** Where a figure is found: its case, its contestant, its name. */
+export type Place = readonly [id: string, contestant: string, figure: string]
+
 /** All that was measured in one scenario. */
 export class Results {
   readonly cases: readonly Case[]
@@ -100,11 +103,17 @@ export class Results {
 
   /** One contestant's figure over another's, each within the same round. */
   ratios(id: string, contestant: string, other: string, figure: string): number[] {
-    const mine = this.#rounds.get(`${id} ${contestant}`) ?? []
-    const theirs = this.#rounds.get(`${id} ${other}`) ?? []
-    return mine.flatMap((figures, round) => {
-      const [a, b] = [figures?.[figure], theirs[round]?.[figure]]
-      return a === undefined || b === undefined || b === 0 ? [] : [a / b]
+    const [mine, theirs] = [[id, contestant, figure] as const, [id, other, figure] as const]
+    return this.compared(mine, theirs, (a, b) => a / b).filter(Number.isFinite)
+  }
+
+  /** Two figures and what to make of them, for each round that has both: one that was lost shifts no other. */
+  compared(one: Place, other: Place, of: (a: number, b: number) => number): number[] {
+    const rounds = ([id, contestant]: Place): Figures[] => this.#rounds.get(`${id} ${contestant}`) ?? []
+    const others = rounds(other)
+    return rounds(one).flatMap((figures, round) => {
+      const [a, b] = [figures?.[one[2]], others[round]?.[other[2]]]
+      return a === undefined || b === undefined ? [] : [of(a, b)]
     })
   }
 

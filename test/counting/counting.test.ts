@@ -74,10 +74,10 @@ describe('a start and a stop of N services', () => {
 
   // Bytes of heap with nothing optimised away: what it costs in full.
   it.each([
-    ['wide', 6_600],
-    ['chain', 10_000],
-    ['star', 8_400],
-    ['promising', 7_400],
+    ['wide', 4_500],
+    ['chain', 6_600],
+    ['star', 5_200],
+    ['promising', 5_200],
   ])('allocate no more bytes per service than they did: %s, %d', (graph, bytes) => {
     expect(cost(graph, 'bytes').each).toBeLessThanOrEqual(bytes)
     expect(cost(graph, 'bytes').each).toBeGreaterThan(100)

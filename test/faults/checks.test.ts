@@ -2,8 +2,8 @@
 import type { CheckContext, CheckResult } from 'keelson'
 import { expect } from 'vitest'
 import { type Call, fault, type Stage, stage } from '../support/faults.js'
-import type { Behaviour } from '../support/world.js'
 import { type Deferred, deferred } from '../support/promises.js'
+import type { Behaviour } from '../support/world.js'
 
 const exact = { random: () => 0.5 }
 const hang = new Promise<never>(() => {})

@@ -81,8 +81,9 @@ async function measure(name: string, params: Params): Promise<Figures> {
 
 function rows(results: Results): Row[] {
   return results.cases.flatMap(({ id }) => {
-    const own = results.values(id, 'floor', 'core')
-    const beyond = median(results.values(id, 'keelson', 'core').map((core, round) => core - own[round]!))
+    const beyond = median(
+      results.compared([id, 'keelson', 'core'], [id, 'floor', 'core'], (core, checks) => core - checks),
+    )
     const p99 = median(results.values(id, 'keelson', 'p99'))
     const [core, delay] = ['of one core, beyond the checks (the floor)', 'event-loop delay, p99']
     return [

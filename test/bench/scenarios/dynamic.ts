@@ -75,8 +75,8 @@ async function measure(
 
 function rows(results: Results): Row[] {
   const ratio = median(results.ratios('dynamic 100000', 'keelson', 'floor-objects', 'total'))
-  const few = results.values('dynamic 1000', 'keelson', 'total')
-  const growth = median(results.values('dynamic 100000', 'keelson', 'total').map((many, round) => many / few[round]!))
+  const [many, few] = [100_000, 1_000].map((count) => [`dynamic ${count}`, 'keelson', 'total'] as const)
+  const growth = median(results.compared(many!, few!, (a, b) => a / b))
   return [
     { what: '100 000: × floor-objects', value: ratio, atMost: 3, gist: 'one change among 100 000, × floor-objects' },
     { what: '100 000 over 1 000', value: growth, atMost: 2, gist: 'one change among 100 000 over one among 1 000' },

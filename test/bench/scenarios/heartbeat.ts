@@ -5,7 +5,7 @@ import { contestant } from '../contestants/index.js'
 import { heartbeat, type Watch } from '../host-watch.js'
 import type { Figures, Params, Results, Row, Scenario } from '../scenario.js'
 import type { Shape } from '../shapes.js'
-import { median, number } from '../statistics.js'
+import { brief, greatest, median, number } from '../statistics.js'
 import { noops, verify } from './overhead.js'
 
 const INTERVAL = 10
@@ -32,11 +32,12 @@ async function measure(name: string, params: Params): Promise<Figures> {
 
 function rows(results: Results): Row[] {
   return results.cases.map(({ id, params }) => {
-    const late = median(results.values(id, 'keelson', 'late'))
+    const lates = results.values(id, 'keelson', 'late')
     const count = Number(params.count)
     return {
       what: `${id}: late`,
-      value: late,
+      value: median(lates),
+      note: `in the worst round ${brief(greatest(lates))}`,
       unit: 'ms',
       atMost: BOUND[count] ?? 100,
       gist: `10 ms timer, late at worst while ${number(count)} services start and stop`,

@@ -180,7 +180,7 @@ async function verify(): Promise<void> {
 function rows(results: Results): Row[] {
   const of = (id: string, figure: string): number[] => results.values(id, 'keelson', figure)
   const ratio = (id: string, one: string, other: string): number =>
-    median(of(id, one).map((value, round) => value / (of(id, other)[round] ?? Number.NaN)))
+    median(results.compared([id, 'keelson', one], [id, 'keelson', other], (a, b) => a / b))
   const read = (id: string): Row => ({
     what: `${id}: × a Map lookup and a property, same thread`,
     value: ratio(id, 'read', 'map'),

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -42,14 +42,18 @@ async function imported(name: string): Promise<Figures> {
   return { import: median(times.map(([own]) => own!)), process: median(times.map(([, beyond]) => beyond!)) }
 }
 
-/** The doors that are built, by the name under which they are imported. */
+/** The package whose build is measured. */
+const packed = (): string => join(dirname(fileURLToPath(entry)), '..')
+const manifest = () => JSON.parse(readFileSync(join(packed(), 'package.json'), 'utf8'))
+
+/** What the package exports, by the name under which it is imported. */
 function doors(): Map<string, string> {
-  const built = dirname(fileURLToPath(entry))
-  const rooms = readdirSync(built, { withFileTypes: true }).filter((each) => each.isDirectory())
-  return new Map([
-    ['keelson', join(built, 'index.js')],
-    ...rooms.map(({ name }): [string, string] => [`keelson/${name}`, join(built, name, 'index.js')]),
-  ])
+  const exported = Object.entries<string | { default: string }>(manifest().exports)
+  return new Map(
+    exported.flatMap(([name, to]) =>
+      typeof to === 'string' ? [] : [[join('keelson', name), join(packed(), to.default)]],
+    ),
+  )
 }
 
 async function zipped(): Promise<Figures> {
@@ -72,7 +76,7 @@ async function zipped(): Promise<Figures> {
 
 /** What `npm install` of the package brings: its dependencies, and theirs, in an empty folder. */
 async function installed(): Promise<Figures> {
-  const { dependencies } = JSON.parse(readFileSync(join(dirname(fileURLToPath(entry)), '../package.json'), 'utf8'))
+  const { dependencies } = manifest()
   const folder = mkdtempSync(join(tmpdir(), 'keelson-weight-'))
   try {
     writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, dependencies }))
