@@ -1,4 +1,4 @@
-/** §10, a hub: to take one of many dependents out costs what it costs to take out one of a few (R45). */
+/** §10, a hub: what it costs to take its dependents out, or to look past it, goes by their number (R45). */
 import { Orchestrator } from 'keelson'
 import { VirtualClock } from 'keelson/testing'
 import { describe, expect, it, vi } from 'vitest'
@@ -62,4 +62,30 @@ describe('a hub', () => {
       expect(many).toBeLessThanOrEqual(10 * Math.max(few, 100))
     },
   )
+
+  it('R45 that never ran is looked past once for a stop, not once for each service that it stands on', async () => {
+    /** Entries that maps are given while `bases` are stopped, above which a hub and its leaves have never run. */
+    const entries = async (bases: number): Promise<number> => {
+      const clock = new VirtualClock()
+      const names = Array.from({ length: bases }, (_, i) => `b${i}`)
+      const leaves = Array.from({ length: 10 * bases }, (_, i) => `l${i}`)
+      const app = new Orchestrator({
+        clock,
+        services: [
+          ...names.map((name) => service(name, {}, clock)),
+          service('hub', { dependsOn: names, autoStart: false }, clock),
+          ...leaves.map((name) => service(name, { dependsOn: ['hub'], autoStart: false }, clock)),
+        ],
+      })
+      await app.start()
+      await clock.advance(10)
+      const set = vi.spyOn(Map.prototype, 'set')
+      await app.stop()
+      const { length } = set.mock.calls
+      set.mockRestore()
+      return length
+    }
+    const [few, many] = [await entries(10), await entries(80)]
+    expect(many).toBeLessThanOrEqual(10 * Math.max(few, 100))
+  })
 })
