@@ -109,7 +109,7 @@ export class Checks {
   #due(check: Check): void {
     if (check.over) return
     if (check.bucket !== undefined) return // armed anew meanwhile
-    if (!check.inFlight) return this.#place(check)
+    if (!check.inFlight) return check.began < 0 ? this.#host.enter(this.#run, check) : this.#place(check)
     // Its timeout has passed, or one more interval of hanging.
     const { interval } = check.record.settings.healthCheck
     this.#pulse.look()
@@ -196,7 +196,8 @@ class Check implements Timed {
   slot = 0
   verdict: Verdict
   inFlight = false
-  began = 0
+  /** When it was entered last; -1 before the first time, which is not limited. */
+  began = -1
   /** The host was stalled in its window: whatever it says does not count (R26). */
   void = false
   /** Its timeout has passed: it has counted as failed, and does so again with each interval. */

@@ -146,8 +146,8 @@ export class Turn {
     this.#open = false
     this.#rest = this.#work.ended()
     while (this.#rest !== undefined) {
-      if (this.#tired()) return this.#pause()
       this.#resume(this.#rest)
+      if (this.#rest !== undefined && this.#tired()) return this.#pause()
     }
     if (this.#inputs.length === 0 && this.#hooks.length === 0 && this.#deliver() === 0) return false
     return this.#tired() ? this.#pause() : true
@@ -174,9 +174,11 @@ export class Turn {
   }
 
   #resume(work: Piecework): void {
-    this.#units += UNITS
     try {
-      if (work.next().done !== true) return
+      if (work.next().done !== true) {
+        this.#units += UNITS
+        return
+      }
     } catch (error) {
       this.#faults.push(error)
     }

@@ -170,6 +170,19 @@ describe('the cap', () => {
     expect([late.checks, stage.status('late').health]).toEqual([[10_000], 'healthy'])
   })
 
+  it('R27 nor is it after a startGrace', async () => {
+    const stage = new Stage({ maxConcurrentChecks: 1 })
+    const { inFlight } = crowd(stage, 3)
+    const late = stage.cast('late', { autoStart: false, check: () => true, healthCheck: { startGrace: 300 } })
+    await stage.boot()
+    await stage.clock.advance(10_000)
+    expect(inFlight).toHaveLength(1)
+    const up = stage.start('late')
+    await stage.clock.advance(300)
+    await up
+    expect([late.checks, stage.status('late').health]).toEqual([[10_300], 'healthy'])
+  })
+
   it('R27 a hundred first checks are in flight at once under a cap of one', async () => {
     const stage = new Stage({ maxConcurrentChecks: 1 })
     const gate = deferred<boolean>()
